@@ -1,0 +1,60 @@
+/* The CPU's loop over the kernel in inputs.h: 16 synapses in the lanes, 4 ms to a Philox block.
+   Included once per instruction set, with NAME set. */
+#include "inputs.h"
+#include "run.h"
+#include <string.h>
+#define LANES 16
+
+int NAME(const inputs_plan *p, u64 sample, int capacity, int *bin, int *synapse) {
+  u32 s0 = (u32)sample, s1 = (u32)(sample >> 32);
+  int count = 0;
+  unsigned char hit[MAX_ROW];
+  for (int t4 = 0; t4 < p->groups; t4++) {
+    const float *kern = p->kernel + (long)t4 * p->band * 4;
+    const float *amp = p->amplitude + (long)p->first[t4] * p->row;
+    u64 any = 0;
+    for (int s = 0; s < p->row; s += LANES) {
+      float r0[LANES], r1[LANES], r2[LANES], r3[LANES];
+      for (int l = 0; l < LANES; l++) r0[l] = r1[l] = r2[l] = r3[l] = 0;
+      for (int j = 0; j < p->band; j++) {
+        const float *w = amp + (long)j * p->row + s, *k = kern + 4 * j;
+        for (int l = 0; l < LANES; l++) {
+          r0[l] += w[l] * k[0]; r1[l] += w[l] * k[1]; r2[l] += w[l] * k[2]; r3[l] += w[l] * k[3];
+        }
+      }
+      if (p->exponential)
+        for (int l = 0; l < LANES; l++) {
+          r0[l] = exponential_chance(r0[l]); r1[l] = exponential_chance(r1[l]);
+          r2[l] = exponential_chance(r2[l]); r3[l] = exponential_chance(r3[l]);
+        }
+      u32 a[LANES], b[LANES], c[LANES], d[LANES];
+      for (int l = 0; l < LANES; l++) { a[l] = (u32)t4; b[l] = p->stream + (u32)(s + l); c[l] = s0; d[l] = s1; }
+      u32 k0 = (u32)p->seed, k1 = (u32)(p->seed >> 32);
+      for (int r = 0; r < PHILOX_ROUNDS; r++, k0 += PHILOX_BUMP0, k1 += PHILOX_BUMP1)
+        for (int l = 0; l < LANES; l++) philox_round(a + l, b + l, c + l, d + l, k0, k1);
+      int h[LANES];
+      for (int l = 0; l < LANES; l++)
+        h[l] = ((int)(a[l] >> 1) < threshold(r0[l])) | ((int)(b[l] >> 1) < threshold(r1[l])) << 1 |
+               ((int)(c[l] >> 1) < threshold(r2[l])) << 2 | ((int)(d[l] >> 1) < threshold(r3[l])) << 3;
+      int some = 0;
+      for (int l = 0; l < LANES; l++) some |= h[l];
+      for (int l = 0; l < LANES; l++) hit[s + l] = (unsigned char)h[l];
+      any |= (u64)some;
+    }
+    if (!any) continue;
+    for (int q = 0; q < 4; q++) {
+      if (!(any >> q & 1) || 4 * t4 + q >= p->bins) continue;
+      for (int s = 0; s < p->row; s += 8) {
+        u64 w;
+        memcpy(&w, hit + s, 8);
+        if (!(w >> q & 0x0101010101010101ull)) continue;
+        for (int l = 0; l < 8; l++)
+          if (hit[s + l] >> q & 1) {
+            if (count < capacity) { bin[count] = 4 * t4 + q; synapse[count] = s + l; }
+            count++;
+          }
+      }
+    }
+  }
+  return count;
+}

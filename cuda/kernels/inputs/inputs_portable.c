@@ -1,0 +1,2 @@
+#define NAME inputs_portable
+#include "inputs_cpu.h"
