@@ -1,0 +1,15 @@
+package surrogates
+
+import "fmt"
+
+// A filter is the perceptron over time: one temporal filter over all inputs and a bias, then a spike head and a
+// voltage head of one weight and one bias each (Beniaguev, Segev & London 2021, figure 1).
+
+func filterLayers(s Spec) ([]layer, error) {
+	if err := between("window_ms", s.Window, 1, 1<<16); err != nil {
+		return nil, err
+	}
+	return []layer{{taps: s.Window, dilation: 1, width: 1}}, nil
+}
+
+func filterTitle(s Spec) string { return fmt.Sprintf("filter-%dms", s.Window) }
