@@ -1,6 +1,7 @@
 package equivalence
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,14 +34,19 @@ func WriteFilters(trialDir string, f Filters) error {
 }
 
 func writeJSON(path string, v any) error {
-	b, err := json.MarshalIndent(v, "", " ")
+	b, err := json.Marshal(v)
+	if _, arrays := v.(Example); err == nil && !arrays {
+		var indented bytes.Buffer
+		err = json.Indent(&indented, b, "", " ")
+		b = indented.Bytes()
+	}
 	if err != nil {
 		return fmt.Errorf("equivalence: %s: %w", path, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return fmt.Errorf("equivalence: %w", err)
 	}
-	if err := atomicfile.Write(path, append(b, '\n')); err != nil {
+	if err := atomicfile.WriteFile(path, append(b, '\n')); err != nil {
 		return fmt.Errorf("equivalence: %w", err)
 	}
 	return nil
@@ -135,7 +141,7 @@ func readJSON(path string, into any) error {
 		return fmt.Errorf("equivalence: %w", err)
 	}
 	if err := json.Unmarshal(b, into); err != nil {
-		return fmt.Errorf("equivalence: %s: %w", path, err)
+		return fmt.Errorf("equivalence: %s: %w: remove it and run \"neq sweep --resume\"", path, err)
 	}
 	return nil
 }
