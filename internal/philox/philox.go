@@ -63,3 +63,10 @@ func (s *Stream) Normal() float64 {
 	u, v := s.Float64(), s.Float64()
 	return math.Sqrt(-2*math.Log(u)) * math.Cos(2*math.Pi*v)
 }
+
+// At returns a stream that starts at a step: four words further per step.
+func At(seed, sample uint64, stream, step uint32) *Stream {
+	s := New(seed, sample, stream)
+	s.ctr[0] = step
+	return s
+}

@@ -1,0 +1,147 @@
+package stimulus
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Replay is a recorded list of input events.
+type Replay struct {
+	SHA256   string
+	samples  map[uint64][]replayed
+	common   bool // no sample column: every sample receives the same events
+	most     int  // events of the fullest sample
+	count    int
+	duration int
+}
+
+type replayed struct {
+	t float32
+	s int32
+}
+
+// maxReplay bounds the events a file may hold: 64 million, half a gigabyte in memory.
+const maxReplay = 64 << 20
+
+// ReadReplay reads a CSV file whose header names the columns time_ms, synapse and, optionally, sample; other
+// columns are ignored. Times ascend within a sample and lie within duration ms. Errors name the file and line.
+func ReadReplay(file, dir string, synapses, duration int) (*Replay, error) {
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(dir, file)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("stimulus.file: %w", err)
+	}
+	defer f.Close()
+	return readReplay(f, file, synapses, duration)
+}
+
+func readReplay(in io.Reader, file string, synapses, duration int) (*Replay, error) {
+	sum := sha256.New()
+	sc := bufio.NewScanner(io.TeeReader(in, sum))
+	r := &Replay{samples: map[uint64][]replayed{}, duration: duration}
+	column := map[string]int{}
+	line := 0
+	fail := func(format string, a ...any) (*Replay, error) {
+		return nil, fmt.Errorf("%s:%d: %s", file, line, fmt.Sprintf(format, a...))
+	}
+	for sc.Scan() {
+		line++
+		text := strings.TrimSpace(sc.Text())
+		if line == 1 {
+			text = strings.TrimPrefix(text, "\ufeff")
+		}
+		if text == "" || text[0] == '#' {
+			continue
+		}
+		field := strings.Split(text, ",")
+		if len(column) == 0 {
+			for i, n := range field {
+				column[strings.TrimSpace(n)] = i + 1
+			}
+			if column["time_ms"] == 0 || column["synapse"] == 0 {
+				return fail("the header is %q: want the columns time_ms,synapse and, optionally, sample", text)
+			}
+			r.common = column["sample"] == 0
+			continue
+		}
+		get := func(name string) string {
+			if i := column[name]; i > 0 && i <= len(field) {
+				return strings.TrimSpace(field[i-1])
+			}
+			return ""
+		}
+		t, err := strconv.ParseFloat(get("time_ms"), 64)
+		if err != nil {
+			return fail("time_ms is %q: want a number", get("time_ms"))
+		}
+		if !(t >= 0 && t < float64(duration)) {
+			return fail("time %g ms lies outside the sample: want 0 <= time_ms < %d", t, duration)
+		}
+		s, err := strconv.Atoi(get("synapse"))
+		if err != nil || s < 0 || s >= synapses {
+			return fail("synapse is %q: want a number from 0 to %d", get("synapse"), synapses-1)
+		}
+		var sample uint64
+		if !r.common {
+			if sample, err = strconv.ParseUint(get("sample"), 10, 48); err != nil {
+				return fail("sample is %q: want a number from 0 on", get("sample"))
+			}
+		}
+		ev := replayed{float32(t), int32(s)}
+		if ev.t >= float32(duration) {
+			ev.t = float32(duration) - 0.01
+		}
+		have := r.samples[sample]
+		if len(have) > 0 && ev.t < have[len(have)-1].t {
+			return fail("time %g ms comes after %g ms: times must ascend", t, have[len(have)-1].t)
+		}
+		if r.count++; r.count > maxReplay {
+			return fail("more than %d events", maxReplay)
+		}
+		r.samples[sample] = append(have, ev)
+	}
+	if err := sc.Err(); err != nil {
+		return fail("%v", err)
+	}
+	if len(column) == 0 {
+		return fail("empty file: want a header time_ms,synapse and events")
+	}
+	for _, list := range r.samples {
+		slices.SortStableFunc(list, func(a, b replayed) int {
+			if a.t != b.t {
+				if a.t < b.t {
+					return -1
+				}
+				return 1
+			}
+			return int(a.s - b.s)
+		})
+		r.most = max(r.most, len(list))
+	}
+	r.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	return r, nil
+}
+
+func (r *Replay) events(sample uint64, e *Events) {
+	if r.common {
+		sample = 0
+	}
+	for _, v := range r.samples[sample] {
+		e.Time, e.Synapse = append(e.Time, v.t), append(e.Synapse, v.s)
+	}
+}
+
+// rate is the mean number of events per ms of a sample that has any.
+func (r *Replay) rate() float64 {
+	return float64(r.count) / float64(max(1, len(r.samples))) / float64(r.duration)
+}
