@@ -2,6 +2,7 @@ package stimulus
 
 import (
 	"math"
+	"slices"
 
 	"neq/cuda/kernels/inputs"
 	"neq/internal/philox"
@@ -31,35 +32,41 @@ func (p *Protocol) modulated(sample uint64) *inputs.Plan {
 
 	for i, t := range p.cfg.Trees {
 		r := philox.New(p.seed, sample, philox.StreamProtocol+1+uint32(i))
-		exc, inh := p.group(t.Excitatory), p.group(t.Inhibitory)
+		exc, inh := make([]float64, intervals), make([]float64, intervals)
 		for k := range intervals {
-			e := t.PerTree[0] + (t.PerTree[1]-t.PerTree[0])*r.Float64()
+			exc[k] = t.PerTree[0] + (t.PerTree[1]-t.PerTree[0])*r.Float64()
 			u := r.Float64()
-			p.spread(plan, sample, k, exc, e)
-			if low, high, ok := t.inhibition(e); ok {
-				p.spread(plan, sample, k, inh, low+(high-low)*u)
+			if low, high, ok := t.inhibition(exc[k]); ok {
+				inh[k] = low + (high-low)*u
 			}
+		}
+		p.spread(plan, sample, p.group(t.Excitatory), exc)
+		if t.Inhibitory != "" {
+			p.spread(plan, sample, p.group(t.Inhibitory), inh)
 		}
 	}
 	return plan
 }
 
 // smooth fills the plan's kernel: what interval k's rate counts for in a ms, under a Gaussian of width sigma.
+// Intervals last a whole number of ms, so the Gaussian's integral is needed at whole distances only.
 func (p *Protocol) smooth(plan *inputs.Plan, length, sigma, reach float64, before, intervals int) {
-	edge := func(k int, t float64) float64 { // mass of the Gaussian around t after the start of interval k
-		return 0.5 * math.Erfc((float64(k-before)*length-t)/(sigma*math.Sqrt2))
+	band, step := plan.Band, int(length)
+	far := int(reach*sigma) + 2*step + 8
+	mass := make([]float64, 2*far+1) // of the Gaussian, beyond a distance from the middle of a ms
+	for d := range mass {
+		mass[d] = 0.5 * math.Erfc((float64(d-far)-0.5)/(sigma*math.Sqrt2))
 	}
-	band := plan.Band
+	edge := func(k, t int) float64 { return mass[min(max((k-before)*step-t+far, 0), 2*far)] }
 	for g := range plan.First {
-		t := float64(4 * g)
-		first := int(math.Floor((t-reach*sigma)/length)) + before
+		t := 4 * g
+		first := int(math.Floor((float64(t)-reach*sigma)/length)) + before
 		first = min(max(first, 0), intervals-band)
 		plan.First[g] = int32(first)
 		for q := range 4 {
-			mid := t + float64(q) + 0.5
-			here := edge(first, mid)
+			here := edge(first, t+q)
 			for j := range band {
-				next := edge(first+j+1, mid)
+				next := edge(first+j+1, t+q)
 				plan.Kernel[(g*band+j)*4+q] = float32(here - next)
 				here = next
 			}
@@ -67,23 +74,18 @@ func (p *Protocol) smooth(plan *inputs.Plan, length, sigma, reach float64, befor
 	}
 }
 
-// spread shares count events per 100 ms among the synapses of a group in interval k.
-func (p *Protocol) spread(plan *inputs.Plan, sample uint64, k int, g Group, count float64) {
-	mean := count / 100 / float64(g.Count)
+// spread shares out events among the synapses of a group, count[k] per 100 ms in interval k.
+func (p *Protocol) spread(plan *inputs.Plan, sample uint64, g Group, count []float64) {
 	low, high := p.cfg.Spread[0], p.cfg.Spread[1]
 	for s := g.First; s < g.First+g.Count; s++ {
-		w := philox.Block([4]uint32{uint32(k), philox.StreamSpread + uint32(s), uint32(sample), uint32(sample >> 32)},
-			[2]uint32{uint32(p.seed), uint32(p.seed >> 32)})
-		u := (float64(w[0]) + 0.5) / (1 << 32)
-		plan.Amplitude[k*plan.Row+s] = float32(min(mean*(low+(high-low)*u), inputs.MaxMean))
+		r := philox.New(p.seed, sample, philox.StreamSpread+uint32(s))
+		for k, c := range count {
+			rate := c / 100 / float64(g.Count) * (low + (high-low)*r.Float64())
+			plan.Amplitude[k*plan.Row+s] = float32(min(rate, inputs.MaxMean))
+		}
 	}
 }
 
 func (p *Protocol) group(name string) Group {
-	for _, g := range p.groups {
-		if g.Name == name {
-			return g
-		}
-	}
-	return Group{Name: name, Count: 1}
+	return p.groups[slices.IndexFunc(p.groups, func(g Group) bool { return g.Name == name })]
 }

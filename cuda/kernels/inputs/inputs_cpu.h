@@ -4,6 +4,7 @@
 #include "run.h"
 #include <string.h>
 #define LANES 16
+typedef float row16 __attribute__((vector_size(4 * LANES)));
 
 int NAME(const inputs_plan *p, u64 sample, int capacity, int *bin, int *synapse) {
   u32 s0 = (u32)sample, s1 = (u32)(sample >> 32);
@@ -14,14 +15,15 @@ int NAME(const inputs_plan *p, u64 sample, int capacity, int *bin, int *synapse)
     const float *amp = p->amplitude + (long)p->first[t4] * p->row;
     u64 any = 0;
     for (int s = 0; s < p->row; s += LANES) {
-      float r0[LANES], r1[LANES], r2[LANES], r3[LANES];
-      for (int l = 0; l < LANES; l++) r0[l] = r1[l] = r2[l] = r3[l] = 0;
+      row16 r[4] = {{0}, {0}, {0}, {0}};
       for (int j = 0; j < p->band; j++) {
-        const float *w = amp + (long)j * p->row + s, *k = kern + 4 * j;
-        for (int l = 0; l < LANES; l++) {
-          r0[l] += w[l] * k[0]; r1[l] += w[l] * k[1]; r2[l] += w[l] * k[2]; r3[l] += w[l] * k[3];
-        }
+        row16 w;
+        memcpy(&w, amp + (long)j * p->row + s, sizeof w);
+        const float *k = kern + 4 * j;
+        r[0] += w * k[0]; r[1] += w * k[1]; r[2] += w * k[2]; r[3] += w * k[3];
       }
+      float r0[LANES], r1[LANES], r2[LANES], r3[LANES];
+      memcpy(r0, r, sizeof r0); memcpy(r1, r + 1, sizeof r1); memcpy(r2, r + 2, sizeof r2); memcpy(r3, r + 3, sizeof r3);
       if (p->exponential)
         for (int l = 0; l < LANES; l++) {
           r0[l] = exponential_chance(r0[l]); r1[l] = exponential_chance(r1[l]);
