@@ -1,0 +1,103 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+type sample struct {
+	Name  string `yaml:"name"`
+	Inner struct {
+		Steps int                `yaml:"steps"`
+		Rates map[string]float64 `yaml:"rates"`
+	} `yaml:"inner"`
+	List []struct {
+		Width int `yaml:"width"`
+	} `yaml:"list"`
+}
+
+const text = `# a comment
+name: x
+inner:
+  steps: 3
+  rates: {a: 1.5}
+list:
+  - width: 4
+  - {width: 8}
+`
+
+func TestLoad(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var v sample
+	_, err := Load(path, []string{"inner.steps=7", "list.1.width=16", "inner.rates.b=2", "name=y=z"}, &v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Inner.Steps != 7 || v.List[0].Width != 4 || v.List[1].Width != 16 || v.Inner.Rates["b"] != 2 || v.Inner.Rates["a"] != 1.5 || v.Name != "y=z" {
+		t.Errorf("%+v", v)
+	}
+	if _, err := Load(filepath.Join(t.TempDir(), "absent.yaml"), nil, &v); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("absent file: %v", err)
+	}
+}
+
+func TestErrorsNameTheLine(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		sets       []string
+		want       string
+	}{
+		{"unknown key", "name: x\ninner:\n  stepz: 3\n", nil, "f.yaml:3: unknown field \"stepz\""},
+		{"wrong type", "name: x\ninner:\n  steps: many\n", nil, "f.yaml:3: "},
+		{"syntax", "name: [x\n", nil, "f.yaml:1: "},
+		{"twice", "name: x\nname: y\n", nil, "f.yaml:2: "},
+		{"empty", "  \n", nil, "neq init"},
+		{"comments alone", "# x\n", nil, "neq init"},
+		{"set without value", text, []string{"name"}, "--set name: want key=value"},
+		{"set unknown", text, []string{"inner.stepz=1"}, "stepz"},
+		{"set beyond a list", text, []string{"list.2.width=1"}, "list of 2"},
+		{"set inside a value", text, []string{"name.x=1"}, "plain value"},
+	} {
+		var v sample
+		if _, err := Parse("f.yaml", []byte(c.text), c.sets, &v); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	var v sample
+	f, err := Parse("f.yaml", []byte(text), nil, &v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for msg, want := range map[string]string{
+		"inner.steps: too few":     "f.yaml:4: inner.steps: too few",
+		"inner.rates.a: too high":  "f.yaml:5: inner.rates.a: too high",
+		"inner.other: missing":     "f.yaml:4: inner.other: missing",
+		"list[1].width: too wide":  "f.yaml:8: list[1].width: too wide",
+		"no key at the start here": "no key at the start here",
+	} {
+		if got := f.Explain(errors.New(msg)).Error(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(text))
+	f.Add([]byte("a: &x [*x]"))
+	f.Add([]byte("? {"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var v sample
+		if file, err := Parse("f", b, []string{"inner.steps=1"}, &v); err == nil && v.Inner.Steps != 1 {
+			t.Errorf("steps %d of %v", v.Inner.Steps, file)
+		}
+	})
+}
