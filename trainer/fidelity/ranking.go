@@ -28,8 +28,8 @@ func orderable(x float32) uint32 {
 	return b | 1<<31
 }
 
-// score undoes orderable.
-func score(key uint64) float64 {
+// unordered undoes orderable.
+func unordered(key uint64) float64 {
 	b := uint32(key >> 32)
 	if b&(1<<31) != 0 {
 		return float64(math.Float32frombits(b &^ (1 << 31)))
@@ -159,7 +159,7 @@ func (k *ranking) descend(f func(at float64, hits, alarms int) bool) {
 		if i > 0 && k.keys[i-1]>>32 == k.keys[i]>>32 {
 			continue
 		}
-		if !f(score(k.keys[i]), hits, alarms) {
+		if !f(unordered(k.keys[i]), hits, alarms) {
 			return
 		}
 	}
@@ -204,7 +204,7 @@ func (k *ranking) operating(fpr float64) Operating {
 
 // silent is a threshold that no score reaches.
 func (k *ranking) silent() float64 {
-	return math.Nextafter(score(k.keys[len(k.keys)-1]), math.Inf(1))
+	return math.Nextafter(unordered(k.keys[len(k.keys)-1]), math.Inf(1))
 }
 
 // atCount is the threshold that the number of bins nearest to count reach.
