@@ -1,0 +1,75 @@
+package traces
+
+import (
+	"encoding/json"
+	"path"
+)
+
+// compressor is numcodecs' configuration of a codec.
+type compressor struct {
+	ID    string `json:"id"`
+	Level int    `json:"level"`
+}
+
+// zarray is the metadata of a Zarr v2 array (zarr.readthedocs.io, storage specification version 2).
+type zarray struct {
+	Chunks     []int64    `json:"chunks"`
+	Compressor compressor `json:"compressor"`
+	Dtype      string     `json:"dtype"`
+	Fill       any        `json:"fill_value"`
+	Filters    []string   `json:"filters"` // none: null
+	Order      string     `json:"order"`
+	Shape      []int64    `json:"shape"`
+	Separator  string     `json:"dimension_separator"`
+	Format     int        `json:"zarr_format"`
+}
+
+type zgroup struct {
+	Format int `json:"zarr_format"`
+}
+
+// zarrFiles returns the metadata files of the set by path, and the order to write them in: the root's last, so
+// that nothing opens the group before all of it is there.
+func (in *Info) zarrFiles() (files map[string][]byte, order []string, err error) {
+	meta := map[string]any{}
+	var names []string
+	add := func(name string, v any) {
+		meta[name] = v
+		names = append(names, name)
+	}
+	for _, a := range in.arrays() {
+		attrs := map[string]any{"_ARRAY_DIMENSIONS": a.dims}
+		for k, v := range a.attrs {
+			attrs[k] = v
+		}
+		add(path.Join(a.name, ".zarray"), zarray{Chunks: a.chunk, Compressor: compressor{"zstd", zstdLevel}, Dtype: a.dtype,
+			Fill: a.fill, Order: "C", Shape: a.shape, Separator: ".", Format: 2})
+		add(path.Join(a.name, ".zattrs"), attrs)
+	}
+	add(".zattrs", map[string]any{
+		"title":          "input and output of simulated neurons",
+		"source":         "neq " + in.Version,
+		"neuron":         in.Neuron,
+		"threshold_mv":   in.Threshold,
+		"duration_ms":    in.Duration,
+		"seed":           in.Seed,
+		"device":         in.Device,
+		"splits":         in.Splits,
+		"synapse_groups": in.Synapses,
+		"configuration":  in.Configuration,
+	})
+	add(".zgroup", zgroup{2})
+	files = map[string][]byte{}
+	for _, n := range names {
+		if files[n], err = indented(meta[n]); err != nil {
+			return nil, nil, err
+		}
+	}
+	files[".zmetadata"], err = indented(map[string]any{"metadata": meta, "zarr_consolidated_format": 1})
+	return files, append(names, ".zmetadata"), err
+}
+
+func indented(v any) ([]byte, error) {
+	b, err := json.MarshalIndent(v, "", "    ")
+	return append(b, '\n'), err
+}
