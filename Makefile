@@ -1,0 +1,53 @@
+# neq: how many parameters is a neuron? Bare "make" prints the targets.
+SHELL := /bin/bash
+GO ?= go
+OUT ?= out
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.DEFAULT_GOAL := help
+.PHONY: help build test lint demo demo-hh published bench generate check-generated fuzz clean setup
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:
+	@command -v $(GO) >/dev/null || { echo "neq needs Go 1.26 or newer: https://go.dev/dl"; exit 1; }
+	@command -v gcc >/dev/null || { echo "neq needs a C compiler: apt-get install gcc"; exit 1; }
+
+build: setup ## bin/neq, the one program
+	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/neq ./cmd/neq
+
+test: setup ## all tests (about two minutes; what needs an absent tool says so and is skipped)
+	$(GO) test ./...
+
+lint: setup ## gofmt, vet, staticcheck, shellcheck
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$bad" ] || { echo "gofmt would change: $$bad"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $$(git ls-files '*.sh'); else echo "shellcheck is absent: shell scripts were not checked"; fi
+
+demo: build ## how many parameters an integrate-and-fire neuron is, in a few minutes: $(OUT)/demo
+	bin/neq run examples/integrate-and-fire.yaml --out $(OUT)/demo --resume
+
+demo-hh: build ## the same for a Hodgkin-Huxley neuron: $(OUT)/demo-hh
+	bin/neq run examples/hodgkin-huxley.yaml --out $(OUT)/demo-hh --resume
+
+published: build ## the published integrate-and-fire experiment, all 12,000 episodes: $(OUT)/published
+	bin/neq run examples/integrate-and-fire-published.yaml --out $(OUT)/published --resume
+
+bench: build ## side by side with NEURON and PyTorch, where they are installed: bench/README.md
+	bench/run.sh
+
+generate: ## the PTX of the GPU's kernels (needs clang-19)
+	cuda/kernels/generate.sh
+
+check-generated: ## fails where the PTX in the tree is not what the sources give
+	cuda/kernels/generate.sh --check
+
+fuzz: setup ## every fuzz test for 20 seconds
+	@$(GO) list ./... | while read -r p; do \
+	  $(GO) test -list '^Fuzz' $$p | grep '^Fuzz' | while read -r f; do $(GO) test $$p -run '^$$' -fuzz "^$$f\$$" -fuzztime 20s || exit 1; done || exit 1; done
+
+clean: ## delete what was built; data sets and reports in $(OUT) stay
+	rm -rf bin

@@ -1,0 +1,124 @@
+package simulate
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"neq/cuda"
+	"neq/data/traces"
+)
+
+// parameters names the neuron's overridden parameters, for errors.
+func (p *Plan) parameters() string {
+	text, err := json.Marshal(p.Cell.Config.Parameters)
+	if err != nil || len(p.Cell.Config.Parameters) == 0 {
+		return "those of the set " + p.Cell.Config.Set
+	}
+	return string(text)
+}
+
+// Estimate is what a data set will take.
+type Estimate struct {
+	Bytes         int64         // in memory; on disk it is compressed, to about half
+	NeuronSeconds float64       // of biology
+	Time          time.Duration // on the device, from a short trial; 0 where that failed
+}
+
+// Estimate runs a trial of a few cells for a few ms and scales it up.
+func (p *Plan) Estimate(ctx context.Context, dev cuda.Device, threads int) Estimate {
+	in := &p.Info
+	n := int64(in.Samples)
+	e := Estimate{NeuronSeconds: float64(n) * float64(in.Duration) / 1000}
+	e.Bytes = n*int64(in.Duration)*4*int64(1+len(in.Record)) + int64(float64(n)*p.protocol.Rate()*float64(in.Duration))*8
+	trial, samples := *p, min(in.Samples, 64*max(1, threads))
+	trial.steps = min(p.steps, 100*p.every)
+	start := time.Now()
+	d, err := trial.draw(ctx, 0, samples, threads)
+	if err != nil {
+		return e
+	}
+	drawing := time.Since(start)
+	if err := dev.Run(ctx, &p.Cell.Program, d.batch); err != nil {
+		return e
+	}
+	running := time.Since(start) - drawing
+	cells := float64(in.Samples) / float64(samples)
+	e.Time = time.Duration(cells * (float64(drawing) + float64(running)*float64(p.steps)/float64(trial.steps)))
+	return e
+}
+
+// Options say how a plan is run.
+type Options struct {
+	Threads  int               // 0: all cores
+	Progress func(samples int) // told of samples that are done, in any order; may be nil
+}
+
+// Run simulates the shards the writer lacks and writes them, while the next one's input is drawn. When ctx is
+// cancelled it finishes and writes the shards in hand, begins no other, and returns the cause; a later run with
+// resume does the rest. Memory is bounded by three shards.
+func (p *Plan) Run(ctx context.Context, dev cuda.Device, w *traces.Writer, o Options) error {
+	if o.Threads <= 0 {
+		o.Threads = runtime.NumCPU()
+	}
+	work, fail := context.WithCancelCause(context.WithoutCancel(ctx)) // ends on an error alone
+	defer fail(nil)
+	inputs, outputs := make(chan *drawn), make(chan *drawn)
+	var wg sync.WaitGroup
+	wg.Go(func() { // draws
+		defer close(inputs)
+		for _, k := range w.Missing() {
+			if ctx.Err() != nil {
+				return
+			}
+			first, count := p.Info.ShardSamples(k)
+			d, err := p.draw(work, first, count, o.Threads)
+			if err != nil {
+				fail(err)
+				return
+			}
+			d.index = k
+			select {
+			case inputs <- d:
+			case <-ctx.Done():
+				return
+			case <-work.Done():
+				return
+			}
+		}
+	})
+	wg.Go(func() { // writes
+		for d := range outputs {
+			if work.Err() != nil {
+				continue
+			}
+			if err := w.WriteShard(d.index, d.shard); err != nil {
+				fail(err)
+			} else if o.Progress != nil {
+				o.Progress(d.shard.Samples)
+			}
+		}
+	})
+	for d := range inputs { // integrates
+		if _, err := p.run(work, dev, d); err != nil {
+			fail(err)
+			break
+		}
+		d.batch = nil
+		outputs <- d
+	}
+	close(outputs)
+	wg.Wait()
+	if work.Err() != nil {
+		return context.Cause(work)
+	}
+	return context.Cause(ctx)
+}
+
+// Words says what was simulated in a line.
+func (p *Plan) Words() string {
+	return fmt.Sprintf("%s, %d synapses, dt %g ms", p.Info.Neuron, len(p.Cell.Synapses), p.Cell.Program.Dt)
+}
