@@ -14,9 +14,14 @@ type Mismatch struct {
 	Key   string // the first that differs: "neuron.parameters.tau_ms"
 	There string // its value in the folder, as JSON; "absent"
 	Here  string // its value in what was asked for
+
+	merging bool
 }
 
 func (m *Mismatch) Error() string {
+	if m.merging {
+		return fmt.Sprintf("traces: %s is no part of this data set: %s is %s there and %s here", m.Dir, m.Key, m.There, m.Here)
+	}
 	return fmt.Sprintf("traces: %s holds a data set of another configuration: %s is %s there and %s here: "+
 		"change it back, choose another folder, or give --overwrite", m.Dir, m.Key, m.There, m.Here)
 }
@@ -50,7 +55,7 @@ func compare(dir string, there, here Info) error {
 	}
 	for _, pair := range [][2]any{{cx, cy}, {x, y}} {
 		if key, va, vb, ok := difference("", pair[0], pair[1]); ok {
-			return &Mismatch{dir, key, va, vb}
+			return &Mismatch{Dir: dir, Key: key, There: va, Here: vb}
 		}
 	}
 	return nil

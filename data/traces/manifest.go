@@ -101,7 +101,7 @@ func readHeader(dir string) (*header, error) {
 	h := &header{}
 	err := readSealed(filepath.Join(dir, headerFile), maxHeader, h)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("traces: %s is no trace data set: it has no %s", dir, headerFile)
+		return nil, fmt.Errorf("traces: %s is no trace data set: it has no %s: %w", dir, headerFile, fs.ErrNotExist)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("traces: %w", err)

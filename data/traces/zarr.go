@@ -1,9 +1,6 @@
 package traces
 
-import (
-	"encoding/json"
-	"path"
-)
+import "encoding/json"
 
 // compressor is numcodecs' configuration of a codec.
 type compressor struct {
@@ -28,25 +25,9 @@ type zgroup struct {
 	Format int `json:"zarr_format"`
 }
 
-// zarrFiles returns the metadata files of the set by path, and the order to write them in: the root's last, so
-// that nothing opens the group before all of it is there.
-func (in *Info) zarrFiles() (files map[string][]byte, order []string, err error) {
-	meta := map[string]any{}
-	var names []string
-	add := func(name string, v any) {
-		meta[name] = v
-		names = append(names, name)
-	}
-	for _, a := range in.arrays() {
-		attrs := map[string]any{"_ARRAY_DIMENSIONS": a.dims}
-		for k, v := range a.attrs {
-			attrs[k] = v
-		}
-		add(path.Join(a.name, ".zarray"), zarray{Chunks: a.chunk, Compressor: compressor{"zstd", zstdLevel}, Dtype: a.dtype,
-			Fill: a.fill, Order: "C", Shape: a.shape, Separator: ".", Format: 2})
-		add(path.Join(a.name, ".zattrs"), attrs)
-	}
-	add(".zattrs", map[string]any{
+// zarrFiles returns the metadata files of the set by path.
+func (in *Info) zarrFiles() (map[string][]byte, error) {
+	meta := map[string]any{".zgroup": zgroup{2}, ".zattrs": map[string]any{
 		"title":          "input and output of simulated neurons",
 		"source":         "neq " + in.Version,
 		"neuron":         in.Neuron,
@@ -57,16 +38,27 @@ func (in *Info) zarrFiles() (files map[string][]byte, order []string, err error)
 		"splits":         in.Splits,
 		"synapse_groups": in.Synapses,
 		"configuration":  in.Configuration,
-	})
-	add(".zgroup", zgroup{2})
-	files = map[string][]byte{}
-	for _, n := range names {
-		if files[n], err = indented(meta[n]); err != nil {
-			return nil, nil, err
+	}}
+	for _, a := range in.arrays() {
+		attrs := map[string]any{"_ARRAY_DIMENSIONS": a.dims}
+		for k, v := range a.attrs {
+			attrs[k] = v
 		}
+		meta[a.name+"/.zarray"] = zarray{Chunks: a.chunk, Compressor: compressor{"zstd", zstdLevel}, Dtype: a.dtype,
+			Fill: a.fill, Order: "C", Shape: a.shape, Separator: ".", Format: 2}
+		meta[a.name+"/.zattrs"] = attrs
 	}
-	files[".zmetadata"], err = indented(map[string]any{"metadata": meta, "zarr_consolidated_format": 1})
-	return files, append(names, ".zmetadata"), err
+	files := map[string][]byte{}
+	for name, v := range meta {
+		b, err := indented(v)
+		if err != nil {
+			return nil, err
+		}
+		files[name] = b
+	}
+	b, err := indented(map[string]any{"metadata": meta, "zarr_consolidated_format": 1})
+	files[".zmetadata"] = b
+	return files, err
 }
 
 func indented(v any) ([]byte, error) {
