@@ -1,0 +1,8 @@
+// Package trainer fits surrogates to a data set of traces: windows drawn from the training split, a spike and a
+// voltage loss, checkpoints that resume bit for bit, scores on whole held-out episodes, and sweeps over many
+// surrogates.
+//
+// What a fit computes depends on the configuration, the seed and the data set alone: never on the number of
+// threads, on how often it was interrupted or on which part of a sweep it ran in. Randomness comes from
+// counters (see philox): the windows of step k are a pure function of (seed, k).
+package trainer

@@ -1,0 +1,357 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"gorgonia.org/tensor"
+
+	"neq/data/traces"
+	"neq/surrogates"
+	"neq/surrogates/ops"
+	"neq/trainer/fidelity"
+)
+
+// FitOptions say what to fit to what, and where to.
+type FitOptions struct {
+	Spec      surrogates.Spec
+	Config    Config
+	DataDir   string
+	OutDir    string
+	Resume    bool             // go on from the last checkpoint in OutDir, from the start where there is none
+	Overwrite bool             // remove a fit that is in OutDir
+	Threads   int              // cores, 0: all; the result does not depend on it
+	Hooks     []func(Progress) // called after every step and validation, in order, by the fit's own goroutine
+}
+
+// Progress is what a hook sees. NaN where there is no value yet.
+type Progress struct {
+	Title        string // of the surrogate
+	Step, Steps  int
+	Loss         float64 // running mean
+	AUC, BestAUC float64 // of the last and the best validation
+	BioPerSecond float64 // seconds of neuron time trained on per second
+	Elapsed      time.Duration
+	Left         time.Duration // estimate
+	Validated    bool          // this call follows a validation
+}
+
+// FitResult is what a fit came to.
+type FitResult struct {
+	Description
+	Dir     string
+	Stopped bool // early, by training.patience
+}
+
+// Fit trains a surrogate on the training split of a data set and writes OutDir: model.json, weights.safetensors
+// and metrics.jsonl. While it runs, checkpoints lie in OutDir/checkpoints. A resumed fit gives the same bytes as one
+// that was never interrupted, times aside.
+//
+// Errors: *InterruptedError when ctx ended (a checkpoint was written), *DivergenceError when a loss or weight is
+// not finite (the last checkpoint is kept), *MismatchError when OutDir holds a fit of another configuration.
+func Fit(ctx context.Context, o FitOptions) (*FitResult, error) {
+	set, err := traces.Open(o.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	return fit(ctx, set, o)
+}
+
+// run is one fit under way.
+type run struct {
+	o      FitOptions
+	c      Config
+	who    identity
+	norm   Normalisation
+	net    *surrogates.Network
+	solver *ops.Solver
+	graph  *surrogates.Graph
+	load   *loader
+	fill   *filler
+	check  *validation // nil without a validation split
+	log    *metrics
+	st     state
+	best   [][]float32 // weights of st.Best
+	params []*tensor.Dense
+
+	rows    []window
+	started time.Time
+	before  float64 // seconds of earlier runs
+	logged  float64 // wall seconds at the last line of metrics
+	running float64 // mean loss, decaying
+	speed   float64 // bio-seconds per second, decaying
+	saved   time.Time
+}
+
+func fit(ctx context.Context, src source, o FitOptions) (_ *FitResult, err error) {
+	r, err := prepare(src, o)
+	if err != nil {
+		return nil, err
+	}
+	done, err := enter(o)
+	if err != nil {
+		return nil, err
+	}
+	if done {
+		return finished(o.OutDir, r.who)
+	}
+	defer func() {
+		if e := r.close(); err == nil && e != nil {
+			err = e
+		}
+	}()
+	if err := r.build(src); err != nil {
+		return nil, err
+	}
+	if err := r.loop(ctx); err != nil {
+		return nil, err
+	}
+	return r.finish(ctx)
+}
+
+// prepare checks everything that can be checked before a file is touched.
+func prepare(src source, o FitOptions) (*run, error) {
+	if o.Resume && o.Overwrite {
+		return nil, errors.New("trainer: both resume and overwrite: give one")
+	}
+	info := src.Info()
+	if err := o.Config.Validate(); err != nil {
+		return nil, err
+	}
+	if err := o.Spec.Validate(info.Inputs); err != nil {
+		return nil, err
+	}
+	aux, err := recorded(info, o.Config.Loss.AuxiliaryNames())
+	if err != nil {
+		return nil, err
+	}
+	net, err := surrogates.New(o.Spec, info.Inputs, len(aux), o.Config.Seed)
+	if err != nil {
+		return nil, err
+	}
+	c := o.Config
+	c.Fill(net.ReceptiveField(), info.Duration)
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if c.Window > info.Duration {
+		return nil, fmt.Errorf("training.window_ms: %d, the data set's episodes last %d ms", c.Window, info.Duration)
+	}
+	if o.Threads <= 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	if _, err := split(src, "train"); err != nil {
+		return nil, err
+	}
+	if _, err := split(src, "validation"); err != nil && c.Patience > 0 {
+		return nil, fmt.Errorf("training.patience: %w", err)
+	}
+	return &run{o: o, c: c, net: net, who: newIdentity(o.Spec, c, info), running: math.NaN(), speed: math.NaN()}, nil
+}
+
+// enter makes OutDir ready: done where it holds a finished fit to be resumed.
+func enter(o FitOptions) (done bool, err error) {
+	entries, err := os.ReadDir(o.OutDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("trainer: %w", err)
+	}
+	switch {
+	case o.Resume:
+		for _, e := range entries {
+			done = done || e.Name() == modelFile
+		}
+	case o.Overwrite:
+		for _, name := range []string{modelFile, weightsFile, metricsFile, checkpointFolder} { // model.json first: a half-removed fit must not look whole
+			if err := os.RemoveAll(filepath.Join(o.OutDir, name)); err != nil {
+				return false, fmt.Errorf("trainer: %w", err)
+			}
+		}
+	case len(entries) > 0:
+		return false, fmt.Errorf("trainer: %s is not empty: use --resume to go on with the fit there, or --overwrite", o.OutDir)
+	}
+	if err := os.MkdirAll(o.OutDir, 0o777); err != nil {
+		return false, fmt.Errorf("trainer: %w", err)
+	}
+	return done, nil
+}
+
+// finished is the result of a fit that was already done.
+func finished(dir string, who identity) (*FitResult, error) {
+	d, err := Describe(dir)
+	if err != nil {
+		return nil, err
+	}
+	if key, was, is := differs(newIdentity(d.Spec, d.Config, d.Data), who); key != "" {
+		return nil, &MismatchError{Path: dir, Key: key, Was: was, Is: is}
+	}
+	return &FitResult{Description: *d, Dir: dir, Stopped: d.Steps < d.Config.Steps}, nil
+}
+
+// build makes the parts and goes to where the last checkpoint was.
+func (r *run) build(src source) error {
+	train, err := split(src, "train")
+	if err != nil {
+		return err
+	}
+	c, info := &r.c, train.info
+	aux, err := recorded(info, c.Loss.AuxiliaryNames())
+	if err != nil {
+		return err
+	}
+	if r.norm, err = normalise(train, c.Voltage.Clip, aux); err != nil {
+		return err
+	}
+	if r.load, err = newLoader(train, c); err != nil {
+		return err
+	}
+	r.fill = newFiller(r.norm, aux, c.Batch, *c.BurnIn, c.Window, info.Duration)
+	r.rows = make([]window, c.Batch)
+	if r.graph, err = r.net.Graph(surrogates.GraphOptions{Batch: c.Batch, Time: *c.BurnIn + c.Window, BurnIn: *c.BurnIn, Train: true, Threads: r.o.Threads}); err != nil {
+		return fmt.Errorf("trainer: %w", err)
+	}
+	so := ops.SolverOptions{ClipNorm: c.GradientClip, Threads: r.o.Threads}
+	if so.ClipNorm == 0 {
+		so.ClipNorm = math.MaxFloat32 // never clips, but the norm is measured
+	}
+	for _, w := range r.net.Weights() {
+		if w.Trainable {
+			so.Names = append(so.Names, w.Name)
+			r.params = append(r.params, w.Value)
+		}
+	}
+	if r.solver, err = ops.NewSolver(c.Optimiser, so); err != nil {
+		return fmt.Errorf("trainer: %w", err)
+	}
+	if r.check, err = newValidation(src, r.net, r.norm, c, r.o.Threads); err != nil {
+		return err
+	}
+	var keep int64
+	if r.o.Resume {
+		s, bests, err := readCheckpoint(r.o.OutDir, r.who, r.net, r.solver)
+		if err != nil {
+			return err
+		}
+		if s != nil {
+			r.st, r.best, keep = *s, bests, s.MetricsBytes
+		}
+	}
+	if r.log, err = openMetrics(r.o.OutDir, keep); err != nil {
+		return err
+	}
+	r.started, r.saved = time.Now(), time.Now()
+	r.before, r.logged = r.st.Seconds, r.st.Seconds
+	return nil
+}
+
+func (r *run) close() error {
+	if r.load != nil {
+		r.load.wait()
+	}
+	if r.check != nil {
+		r.check.close()
+	}
+	if r.solver != nil {
+		r.solver.Close()
+	}
+	if r.graph != nil {
+		r.graph.Close()
+	}
+	if r.log != nil {
+		return r.log.close()
+	}
+	return nil
+}
+
+// finish writes the model and removes the checkpoints.
+func (r *run) finish(ctx context.Context) (*FitResult, error) {
+	if r.best != nil {
+		for i, w := range r.net.Weights() {
+			copy(values(w), r.best[i])
+		}
+	}
+	title := r.o.Spec.Title()
+	d := Description{Format: modelFormat, Title: title, Spec: r.o.Spec, Inputs: r.net.Inputs(), Synapses: r.info().Synapses,
+		Auxiliary: r.c.Loss.AuxiliaryNames(), Parameters: r.net.Parameters(), Synaptic: r.net.SynapticParameters(),
+		ReceptiveField: r.net.ReceptiveField(), Normalisation: r.norm, Config: r.c, Data: r.info(),
+		Steps: r.st.Step, BestStep: r.st.Step, Seconds: r.seconds(), BioSeconds: r.bioSeconds(r.st.Step)}
+	d.Core = d.Parameters - d.Synaptic
+	d.MACs, d.State = r.net.Cost(r.norm.InputRate * float64(d.Inputs) / 1000)
+	if r.st.Best != nil {
+		d.BestStep = r.st.Best.Step
+	}
+	if r.check != nil {
+		scorer, err := r.check.score(ctx)
+		if err != nil {
+			return nil, r.stopped(err)
+		}
+		res, err := scorer.Result()
+		if err != nil {
+			return nil, err
+		}
+		d.Validation = &res
+		if res.SpikesUndefined == "" {
+			t, err := scorer.BestThreshold()
+			if err != nil {
+				return nil, err
+			}
+			d.Threshold = &t
+		}
+	}
+	m := &Model{Description: d, Network: r.net}
+	if err := r.log.sync(); err != nil {
+		return nil, err
+	}
+	if err := m.save(r.o.OutDir); err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(filepath.Join(r.o.OutDir, checkpointFolder)); err != nil {
+		return nil, fmt.Errorf("trainer: %w", err)
+	}
+	return &FitResult{Description: m.Description, Dir: r.o.OutDir, Stopped: r.st.Step < r.c.Steps}, nil
+}
+
+func (r *run) info() traces.Info { return r.load.data.info }
+
+func (r *run) seconds() float64 { return r.before + time.Since(r.started).Seconds() }
+
+// bioSeconds is the scored neuron time of so many steps.
+func (r *run) bioSeconds(steps int) float64 {
+	return float64(steps) * float64(r.c.Batch) * float64(r.c.Window) / 1000
+}
+
+// validation scores a network on the validation split.
+type validation struct {
+	data episodes
+	p    *predictor
+	c    *Config
+	burn int
+	clip *float64
+}
+
+// newValidation is nil where the data set has no validation split.
+func newValidation(src source, net *surrogates.Network, norm Normalisation, c *Config, threads int) (*validation, error) {
+	data, err := split(src, "validation")
+	if err != nil {
+		return nil, nil // prepare has refused this where it matters
+	}
+	p, err := newPredictor(net, norm, data.info.Duration, min(data.count, c.ValidationSamples), threads)
+	if err != nil {
+		return nil, fmt.Errorf("trainer: %w", err)
+	}
+	return &validation{data, p, c, burnIn(net.ReceptiveField(), data.info.Duration), norm.Clip}, nil
+}
+
+func (v *validation) close() { v.p.close() }
+
+func (v *validation) score(ctx context.Context) (*fidelity.Scorer, error) {
+	s := fidelity.NewScorer(fidelity.Options{Resamples: -1})
+	err := predictSplit(ctx, v.data, v.p, v.c.ValidationSamples, v.burn, v.c.predictsVoltage(), func(_ int, e fidelity.Episode) { s.Add(e) })
+	return s, err
+}
