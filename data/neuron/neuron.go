@@ -47,4 +47,5 @@ type Cell struct {
 	CurrentUnit     string    // unit of injected current for this model: "nA", "pA", "uA/cm2", "mV/ms"
 	CurrentScale    float64   // multiplies a current in CurrentUnit into mV/ms
 	ConductanceUnit string    // unit of synaptic weights for this model: "nS" or "1/ms"
+	StateUnits      []string  // of Program.States: those of the model, then conductances (1/ms)
 }

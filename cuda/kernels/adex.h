@@ -1,0 +1,33 @@
+// Adaptive exponential integrate-and-fire neuron. Source: Brette & Gerstner 2005 (J Neurophysiol 94:3637),
+// sets of Naud et al. 2008 (Biol Cybern 99:335):
+//   C v' = -gl (v-el) + gl delta exp((v-vt)/delta) - w + I,  tau w' = a (v-el) - w;  at the peak: v = reset, w = w + b.
+// Parameters: gl (1/ms) el vt delta (mV) a (1/ms) tau (ms) b (mV/ms) reset (mV); w is over C (mV/ms).
+// The step: a cell above the peak is reset; then v by Euler, implicit in the leak and the synapses, explicit in
+// the exponential, which is bounded by its value at the peak; then w exactly at the new v.
+#ifndef NEQ_ADEX_H
+#define NEQ_ADEX_H
+#include "neq.h"
+
+typedef struct { real v, w; } adex_state;
+typedef struct { real cl, gd, vt, slope, el, a, b, decay, dt, leak, shrink, reset, peak; } adex_const;
+
+FN adex_const adex_prepare(const double *p, double dt, double threshold) {
+  adex_const c;
+  c.cl = p[0] * p[1], c.gd = p[0] * p[3], c.vt = p[2], c.slope = 1 / p[3], c.el = p[1];
+  c.a = p[4], c.b = p[6], c.decay = neq_exp_d(-dt / p[5]), c.dt = dt;
+  c.leak = 1 + dt * p[0], c.shrink = 1 / (1 + dt * p[0]);
+  c.reset = p[7], c.peak = threshold;
+  return c;
+}
+
+FN adex_state adex_step(adex_state s, adex_const c, real g, real ge, int open) {
+  real v = s.v > c.peak ? c.reset : s.v, w = s.v > c.peak ? s.w + c.b : s.w;
+  real x = (v - c.vt) * c.slope, top = (c.peak - c.vt) * c.slope;
+  real up = c.gd * neq_exp(x > top ? top : x);
+  real num = v + c.dt * (c.cl + up - w + ge);
+  v = open ? num / (c.leak + c.dt * g) : num * c.shrink;
+  real fixed = c.a * (v - c.el);
+  adex_state r = {v, fixed + (w - fixed) * c.decay};
+  return r;
+}
+#endif

@@ -1,0 +1,71 @@
+// What does not depend on the build: memory of a block, the choice of a build, the transposition of records.
+#include "cells.h"
+#include <stdlib.h>
+#include <string.h>
+
+cells_run cells_run_portable_f32, cells_run_portable_f64;
+#if defined(__x86_64__)
+cells_run cells_run_avx2_f32, cells_run_avx2_f64, cells_run_avx512_f32, cells_run_avx512_f64;
+#endif
+
+int64_t cells_dispatch(int isa, int wide, const cells_program *p, cells_block *b, int64_t from, int64_t to,
+                       int lanes, const int64_t *offset, const int32_t *step, const uint8_t *receptor,
+                       const float *weight, const float *current) {
+  cells_run *run = wide ? cells_run_portable_f64 : cells_run_portable_f32;
+#if defined(__x86_64__)
+  if (isa == 1) run = wide ? cells_run_avx2_f64 : cells_run_avx2_f32;
+  if (isa == 2) run = wide ? cells_run_avx512_f64 : cells_run_avx512_f32;
+#else
+  (void)isa;
+#endif
+  return run(p, b, from, to, lanes, offset, step, receptor, weight, current);
+}
+
+enum { PLANES = CELLS_STATES + 2 * CELLS_RECEPTORS + 4 };
+
+void cells_reset(const cells_program *p, cells_block *b, int wide) {
+  memset(b->state, 0, (wide ? 8 : 4) * PLANES * CELLS_LANES);
+  for (int i = 0; i < p->nstates; i++)
+    for (int l = 0; l < CELLS_LANES; l++)
+      if (wide) ((double *)b->state)[i * CELLS_LANES + l] = p->initial[i];
+      else ((float *)b->state)[i * CELLS_LANES + l] = (float)p->initial[i];
+  b->nspikes = 0;
+}
+
+// cells_new makes a block for calls of at most `steps` steps; 0 when memory is short.
+cells_block *cells_new(const cells_program *p, int wide, int64_t steps) {
+  cells_block *b = calloc(1, sizeof *b);
+  if (!b) return 0;
+  size_t records = (size_t)(steps / p->every + 2);
+  b->spike_capacity = 16 * CELLS_LANES;
+  b->spikes = malloc(sizeof(cells_spike) * (size_t)b->spike_capacity);
+  b->cursor = malloc(sizeof(int64_t) * CELLS_LANES);
+  b->first = malloc(sizeof(int32_t) * (size_t)(steps + 2));
+  b->record = aligned_alloc(64, sizeof(float) * CELLS_LANES * records * (size_t)(p->nrecord + 1));
+  b->state = aligned_alloc(64, (wide ? 8 : 4) * PLANES * CELLS_LANES);
+  if (!b->spikes || !b->cursor || !b->first || !b->record || !b->state) {
+    cells_free(b);
+    return 0;
+  }
+  cells_reset(p, b, wide);
+  return b;
+}
+
+void cells_free(cells_block *b) {
+  if (!b) return;
+  free(b->state), free(b->record), free(b->spikes), free(b->sorted), free(b->cursor), free(b->first), free(b);
+}
+
+// cells_transpose writes `count` records of one variable lane-major: out[lane*stride + record].
+void cells_transpose(const cells_block *b, int variable, int64_t count, int64_t capacity, int lanes, float *out,
+                     int64_t stride) {
+  const float *in = b->record + variable * capacity * CELLS_LANES;
+  enum { T = 16 };
+  for (int l0 = 0; l0 < lanes; l0 += T)
+    for (int64_t r0 = 0; r0 < count; r0 += T) {
+      int l1 = l0 + T < lanes ? l0 + T : lanes;
+      int64_t r1 = r0 + T < count ? r0 + T : count;
+      for (int l = l0; l < l1; l++)
+        for (int64_t r = r0; r < r1; r++) out[l * stride + r] = in[r * CELLS_LANES + l];
+    }
+}

@@ -1,0 +1,8 @@
+// The avx2 build in float32.
+#if defined(__x86_64__)
+#pragma GCC target("avx2,fma")
+#define RUN cells_run_avx2_f32
+#include "run.h"
+#else
+typedef int cells_not_on_this_machine;
+#endif

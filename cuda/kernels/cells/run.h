@@ -1,0 +1,226 @@
+// The run function of one build: the including file chooses the instruction set and NEQ_F64.
+// A block of lanes stays in the cache for all its steps. Per step: deliver the events that are due, record, then
+// one vectorised loop over the lanes; spikes are rare and found lane by lane when the loop saw one.
+#include "cells.h"
+#include "neq.h"
+#include "receptors.h"
+#include "lif.h"
+#include "izhikevich.h"
+#include "adex.h"
+#include "hh.h"
+#include "pospischil.h"
+#include <stdlib.h>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+#define L CELLS_LANES
+
+// Flush denormals to zero: decaying synapses park there, and are 16 times slower for it. Returns what to restore.
+static unsigned flush_on(void) {
+#if defined(__x86_64__)
+  unsigned old = _mm_getcsr();
+  _mm_setcsr(old | 0x8040);
+  return old;
+#elif defined(__aarch64__)
+  unsigned long old;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(old));
+  __asm__ volatile("msr fpcr, %0" ::"r"(old | (1ul << 24)));
+  return (unsigned)old;
+#else
+  return 0;
+#endif
+}
+static void flush_restore(unsigned old) {
+#if defined(__x86_64__)
+  _mm_setcsr(old);
+#elif defined(__aarch64__)
+  __asm__ volatile("msr fpcr, %0" ::"r"((unsigned long)old));
+#else
+  (void)old;
+#endif
+}
+
+// sort_events puts the events of steps [from, to) in order of step, those of a lane in their own order.
+static int sort_events(cells_block *b, int64_t from, int64_t to, int lanes, const int64_t *offset,
+                       const int32_t *step, const uint8_t *receptor, const float *weight) {
+  int32_t *first = b->first;
+  int64_t n = 0, span = to - from;
+  for (int64_t s = 0; s <= span + 1; s++) first[s] = 0;
+  for (int l = 0; l < lanes; l++)
+    for (int64_t e = b->cursor[l]; e < offset[l + 1] && step[e] < to; e++, n++) first[step[e] - from + 2]++;
+  if (n > b->sorted_capacity) {
+    cells_event *grown = realloc(b->sorted, sizeof(cells_event) * (size_t)(n + n / 2));
+    if (!grown) return 0;
+    b->sorted = grown, b->sorted_capacity = n + n / 2;
+  }
+  for (int64_t s = 2; s <= span + 1; s++) first[s] += first[s - 1];
+  for (int l = 0; l < lanes; l++)
+    for (int64_t e = b->cursor[l]; e < offset[l + 1] && step[e] < to; e++) {
+      cells_event x = {weight[e], (uint16_t)l, receptor[e]};
+      b->sorted[first[step[e] - from + 1]++] = x;
+    }
+  return 1; // first[s]: first event of step from+s
+}
+
+static void advance_cursors(cells_block *b, int64_t to, int lanes, const int64_t *offset, const int32_t *step) {
+  for (int l = 0; l < lanes; l++)
+    while (b->cursor[l] < offset[l + 1] && step[b->cursor[l]] < to) b->cursor[l]++;
+}
+
+static void push_spike(cells_block *b, double time, int lane) {
+  cells_spike x = {time, lane};
+  b->spikes[b->nspikes++] = x;
+}
+
+// receptors_step adds all open receptors up into g and ge and decays them.
+FN void receptors_step(const cells_program *p, const real *v, real *a, real *restrict g, real *restrict ge) {
+  for (int r = 0; r < p->nreceptors; r++, a += 2 * L) {
+    const cells_receptor *q = &p->receptors[r];
+    if (q->kind == NEQ_DELTA) continue;
+    receptor_const c = {q->da, q->db, q->reversal, q->mg, q->slope};
+    real *restrict x = a, *restrict y = a + L;
+    if (q->kind == NEQ_BLOCKED)
+      for (int l = 0; l < L; l++) {
+        real open = (x[l] - y[l]) * receptor_block(v[l], c);
+        g[l] += open, ge[l] += open * c.e, x[l] *= c.da, y[l] *= c.db;
+      }
+    else if (q->rises)
+      for (int l = 0; l < L; l++) {
+        real open = x[l] - y[l];
+        g[l] += open, ge[l] += open * c.e, x[l] *= c.da, y[l] *= c.db;
+      }
+    else
+      for (int l = 0; l < L; l++) g[l] += x[l], ge[l] += x[l] * c.e, x[l] *= c.da;
+  }
+}
+
+// record_step writes every recorded variable of one record.
+static void record_step(const cells_program *p, const real *state, const real *a, int peaked, float *out,
+                        int64_t plane) {
+  for (int i = 0; i < p->nrecord; i++, out += plane) {
+    int k = p->record[i];
+    if (k >= p->nstates) {
+      const cells_receptor *q = &p->receptors[k - p->nstates];
+      const real *x = a + 2 * L * (k - p->nstates), *y = x + L;
+      real ra = q->ra, rb = q->rb;
+      for (int l = 0; l < L; l++) out[l] = (float)(x[l] * ra - y[l] * rb);
+    } else if (k == 0 && peaked) { // models with a peak: the overshoot of the step that crossed it means nothing
+      real top = p->threshold;
+      for (int l = 0; l < L; l++) out[l] = (float)(state[l] > top ? top : state[l]);
+    } else {
+      for (int l = 0; l < L; l++) out[l] = (float)state[k * L + l];
+    }
+  }
+}
+
+#define LIF_FIELDS(F) F(0, v) F(1, hold)
+#define IZHIKEVICH_FIELDS(F) F(0, v) F(1, u)
+#define ADEX_FIELDS(F) F(0, v) F(1, w)
+#define HH_FIELDS(F) F(0, v) F(1, m) F(2, h) F(3, n)
+#define POSPISCHIL_FIELDS(F) F(0, v) F(1, m) F(2, h) F(3, n) F(4, p) F(5, q) F(6, r) F(7, u) F(8, ca)
+
+#define LOOP lif
+#define STATE lif_state
+#define FIELDS LIF_FIELDS
+#define PREPARE const lif_const c = lif_prepare(p->params, p->dt, p->threshold)
+#define STEP(x, g, ge) lif_step(x, c, g, ge, open)
+#define RESETS 1
+#define HELD(l) (state[L + (l)] > 0)
+#define PEAKED 0
+#include "loop.h"
+
+#define LOOP izhikevich
+#define STATE izhikevich_state
+#define FIELDS IZHIKEVICH_FIELDS
+#define PREPARE const izhikevich_const c = izhikevich_prepare(p->params, p->dt, p->threshold)
+#define STEP(x, g, ge) izhikevich_step(x, c, g, ge, open)
+#define RESETS 1
+#define HELD(l) 0
+#define PEAKED 1
+#include "loop.h"
+
+#define LOOP adex
+#define STATE adex_state
+#define FIELDS ADEX_FIELDS
+#define PREPARE const adex_const c = adex_prepare(p->params, p->dt, p->threshold)
+#define STEP(x, g, ge) adex_step(x, c, g, ge, open)
+#define RESETS 1
+#define HELD(l) 0
+#define PEAKED 1
+#include "loop.h"
+
+#define LOOP hh_euler
+#define STATE hh_state
+#define FIELDS HH_FIELDS
+#define PREPARE const hh_const c = hh_prepare(p->params, p->dt, 0)
+#define STEP(x, g, ge) hh_step(x, c, g, ge, 0)
+#define RESETS 0
+#define HELD(l) 0
+#define PEAKED 0
+#include "loop.h"
+
+#define LOOP hh_staggered
+#define STATE hh_state
+#define FIELDS HH_FIELDS
+#define PREPARE const hh_const c = hh_prepare(p->params, p->dt, 1)
+#define STEP(x, g, ge) hh_step(x, c, g, ge, 1)
+#define RESETS 0
+#define HELD(l) 0
+#define PEAKED 0
+#include "loop.h"
+
+// The calcium currents of pospischil are compiled in or out: most of the cells have none.
+#define LOOP pospischil_plain
+#define STATE pospischil_state
+#define FIELDS POSPISCHIL_FIELDS
+#define PREPARE const pospischil_const c = pospischil_prepare(p->params, p->dt, p->staggered)
+#define STEP(x, g, ge) pospischil_step(x, c, g, ge, 0, 0)
+#define RESETS 0
+#define HELD(l) 0
+#define PEAKED 0
+#include "loop.h"
+
+#define LOOP pospischil_l
+#define STATE pospischil_state
+#define FIELDS POSPISCHIL_FIELDS
+#define PREPARE const pospischil_const c = pospischil_prepare(p->params, p->dt, p->staggered)
+#define STEP(x, g, ge) pospischil_step(x, c, g, ge, 1, 0)
+#define RESETS 0
+#define HELD(l) 0
+#define PEAKED 0
+#include "loop.h"
+
+#define LOOP pospischil_all
+#define STATE pospischil_state
+#define FIELDS POSPISCHIL_FIELDS
+#define PREPARE const pospischil_const c = pospischil_prepare(p->params, p->dt, p->staggered)
+#define STEP(x, g, ge) pospischil_step(x, c, g, ge, 1, 1)
+#define RESETS 0
+#define HELD(l) 0
+#define PEAKED 0
+#include "loop.h"
+
+int64_t RUN(const cells_program *p, cells_block *b, int64_t from, int64_t to, int lanes, const int64_t *offset,
+            const int32_t *step, const uint8_t *receptor, const float *weight, const float *current) {
+  if (!sort_events(b, from, to, lanes, offset, step, receptor, weight)) return -1;
+  unsigned old = flush_on();
+  b->nspikes = 0;
+  int64_t done = -1;
+  switch (p->kernel) {
+  case CELLS_LIF: done = lif_run(p, b, from, to, current); break;
+  case CELLS_IZHIKEVICH: done = izhikevich_run(p, b, from, to, current); break;
+  case CELLS_ADEX: done = adex_run(p, b, from, to, current); break;
+  case CELLS_HH:
+    done = p->staggered ? hh_staggered_run(p, b, from, to, current) : hh_euler_run(p, b, from, to, current);
+    break;
+  case CELLS_POSPISCHIL:
+    if (p->params[POSPISCHIL_GT] != 0) done = pospischil_all_run(p, b, from, to, current);
+    else if (p->params[POSPISCHIL_GL_CA] != 0) done = pospischil_l_run(p, b, from, to, current);
+    else done = pospischil_plain_run(p, b, from, to, current);
+    break;
+  }
+  flush_restore(old);
+  advance_cursors(b, done, lanes, offset, step);
+  return done;
+}

@@ -1,0 +1,3 @@
+// Written by ../generate.sh. Go's build cache does not see the headers one folder up; this file changes with them.
+// sources 0
+// sources 1
