@@ -1,9 +1,14 @@
 package ops
 
 import (
-	"errors"
+	"fmt"
+	"math"
+	"strconv"
 
+	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"neq/cuda/kernels/nets"
 )
 
 // SolverOptions are a solver's constants; zero values mean PyTorch's defaults.
@@ -21,26 +26,236 @@ type NamedTensor struct {
 	Value *tensor.Dense
 }
 
-// Solver is Adam or Nadam with PyTorch's formulas.
-type Solver struct{}
+// Solver is Adam (Kingma & Ba 2015) or Nadam (Dozat 2016) with PyTorch's formulas, one pass over the weights. Its
+// result depends on the gradients alone, not on the number of threads.
+type Solver struct {
+	kind    string
+	o       SolverOptions
+	kernels nets.Kernels
+	team    *team
+	m, v    []*tensor.Dense
+	step    uint64
+	product float64 // nadam: product of the momenta so far
+	norm    float64
 
-// NewSolver makes a solver: "adam" or "nadam".
-func NewSolver(kind string, o SolverOptions) (*Solver, error) { return &Solver{}, nil }
-
-// Step updates the parameters in place with their gradients at a learning rate.
-func (s *Solver) Step(params, grads []*tensor.Dense, lr float64) error {
-	return errors.New("ops: solver is not built in this version")
+	// of the step in hand
+	pieces  []piece
+	squares []float64
+	do      nets.AdamStep
+	measure bool
 }
 
-// State is what a checkpoint must hold to go on from here: for each parameter NAME its "NAME.m" and "NAME.v", and
-// "step". All float32.
-func (s *Solver) State() []NamedTensor { return nil }
+// piece is a stretch of a parameter, the unit of work and of partial sums.
+type piece struct {
+	param      int
+	w, g, m, v []float32
+}
 
-// Restore puts back a State.
-func (s *Solver) Restore(state []NamedTensor) error { return nil }
+const pieceSize = 1 << 15
 
-// GradientNorm is the global norm of the last Step's gradients before clipping; 0 without ClipNorm.
-func (s *Solver) GradientNorm() float64 { return 0 }
+// NewSolver makes a solver: "adam" or "nadam".
+func NewSolver(kind string, o SolverOptions) (*Solver, error) {
+	if kind != "adam" && kind != "nadam" {
+		return nil, fmt.Errorf("ops: solver %q: want adam or nadam", kind)
+	}
+	for _, d := range []struct {
+		v         *float64
+		byDefault float64
+	}{{&o.Beta1, 0.9}, {&o.Beta2, 0.999}, {&o.Epsilon, 1e-8}, {&o.MomentumDecay, 0.004}} {
+		if *d.v == 0 {
+			*d.v = d.byDefault
+		}
+	}
+	if !(o.Beta1 > 0 && o.Beta1 < 1) || !(o.Beta2 > 0 && o.Beta2 < 1) || !(o.Epsilon > 0) || !(o.MomentumDecay > 0) || !(o.ClipNorm >= 0) {
+		return nil, fmt.Errorf("ops: solver %s with beta %v %v, epsilon %v, momentum decay %v, clip norm %v: want betas in (0, 1), the rest positive",
+			kind, o.Beta1, o.Beta2, o.Epsilon, o.MomentumDecay, o.ClipNorm)
+	}
+	k, err := nets.New("")
+	if err != nil {
+		return nil, fmt.Errorf("ops: %w", err)
+	}
+	return &Solver{kind: kind, o: o, kernels: k, team: newTeam(o.Threads), product: 1}, nil
+}
 
 // Close ends the solver's workers.
-func (s *Solver) Close() {}
+func (s *Solver) Close() { s.team.close() }
+
+// GradientNorm is the global norm of the last Step's gradients before clipping; 0 without ClipNorm.
+func (s *Solver) GradientNorm() float64 { return s.norm }
+
+// Steps is how many steps were made.
+func (s *Solver) Steps() uint64 { return s.step }
+
+// Step updates the parameters in place with their gradients at a learning rate. Parameters must be the same tensors,
+// in the same order, at every step. With ClipNorm, gradients that are not finite are an error and change nothing.
+func (s *Solver) Step(params, grads []*tensor.Dense, lr float64) error {
+	if err := s.prepare(params, grads); err != nil {
+		return err
+	}
+	s.do = nets.AdamStep{Beta1: s.o.Beta1, Beta2: s.o.Beta2, Epsilon: s.o.Epsilon, Clip: 1}
+	if s.o.ClipNorm > 0 {
+		s.measure = true
+		s.team.run(len(s.pieces), s)
+		s.measure = false
+		total := 0.0
+		for _, q := range s.squares {
+			total += q
+		}
+		s.norm = math.Sqrt(total)
+		if math.IsNaN(s.norm) || math.IsInf(s.norm, 0) {
+			for i, q := range s.squares {
+				if math.IsNaN(q) || math.IsInf(q, 0) {
+					return fmt.Errorf("ops: solver: the gradient of %s is not finite at step %d: lower the learning rate or the clip norm", s.name(s.pieces[i].param), s.step+1)
+				}
+			}
+		}
+		s.do.Clip = min(1, s.o.ClipNorm/(s.norm+1e-6)) // as torch.nn.utils.clip_grad_norm_
+	}
+	s.step++
+	t := float64(s.step)
+	correction2 := 1 - math.Pow(s.o.Beta2, t)
+	s.do.Denom = 1 / math.Sqrt(correction2)
+	if s.kind == "adam" {
+		s.do.StepM = lr / (1 - math.Pow(s.o.Beta1, t))
+	} else {
+		now, next := s.momentum(s.step), s.momentum(s.step+1)
+		s.product *= now
+		s.do.StepG = lr * (1 - now) / (1 - s.product)
+		s.do.StepM = lr * next / (1 - s.product*next)
+	}
+	s.team.run(len(s.pieces), s)
+	return nil
+}
+
+// momentum is Nadam's schedule, as torch.optim.NAdam.
+func (s *Solver) momentum(step uint64) float64 {
+	return s.o.Beta1 * (1 - 0.5*math.Pow(0.96, float64(step)*s.o.MomentumDecay))
+}
+
+func (s *Solver) part(i int) {
+	p := &s.pieces[i]
+	if s.measure {
+		s.squares[i] = s.kernels.SquareSum(p.g)
+		return
+	}
+	s.kernels.Adam(s.do, p.w, p.g, p.m, p.v)
+}
+
+func (s *Solver) name(i int) string {
+	if i < len(s.o.Names) {
+		return s.o.Names[i]
+	}
+	return strconv.Itoa(i)
+}
+
+// prepare checks the tensors, makes the moments at the first step and cuts the work into pieces.
+func (s *Solver) prepare(params, grads []*tensor.Dense) error {
+	if len(params) != len(grads) {
+		return fmt.Errorf("ops: solver: %d parameters, %d gradients", len(params), len(grads))
+	}
+	if s.m == nil {
+		for _, p := range params {
+			s.m = append(s.m, tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(p.Shape().Clone()...)))
+			s.v = append(s.v, tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(p.Shape().Clone()...)))
+		}
+	}
+	if len(params) != len(s.m) {
+		return fmt.Errorf("ops: solver: %d parameters, its state is of %d", len(params), len(s.m))
+	}
+	n := 0
+	for i, p := range params {
+		if !p.Shape().Eq(grads[i].Shape()) || !p.Shape().Eq(s.m[i].Shape()) || p.Dtype() != tensor.Float32 || grads[i].Dtype() != tensor.Float32 {
+			return fmt.Errorf("ops: solver: %s is %v %v, its gradient %v %v, its moments %v: want the same, float32",
+				s.name(i), p.Shape(), p.Dtype(), grads[i].Shape(), grads[i].Dtype(), s.m[i].Shape())
+		}
+		w, g, m, v := floats(p), floats(grads[i]), floats(s.m[i]), floats(s.v[i])
+		for from := 0; from < len(w); from += pieceSize {
+			to := min(from+pieceSize, len(w))
+			if n == len(s.pieces) {
+				s.pieces, s.squares = append(s.pieces, piece{}), append(s.squares, 0)
+			}
+			s.pieces[n] = piece{i, w[from:to], g[from:to], m[from:to], v[from:to]}
+			n++
+		}
+	}
+	s.pieces, s.squares = s.pieces[:n], s.squares[:n]
+	return nil
+}
+
+func floats(t *tensor.Dense) []float32 { return t.Data().([]float32) }
+
+// stepWord is the base the step is written in: both words are exact in float32.
+const stepWord = 1 << 24
+
+// State is what a checkpoint must hold to go on from here: for each parameter NAME its "NAME.m" and "NAME.v", and
+// "step", [2]: its low 24 bits and the rest. All float32. The moments are the solver's own memory, not copies.
+func (s *Solver) State() []NamedTensor {
+	var out []NamedTensor
+	for i := range s.m {
+		out = append(out, NamedTensor{s.name(i) + ".m", s.m[i]}, NamedTensor{s.name(i) + ".v", s.v[i]})
+	}
+	words := []float32{float32(s.step % stepWord), float32(s.step / stepWord)}
+	return append(out, NamedTensor{"step", tensor.New(tensor.WithShape(2), tensor.WithBacking(words))})
+}
+
+// Restore puts back a State, copying it. The next steps are those the saved solver would have made.
+func (s *Solver) Restore(state []NamedTensor) error {
+	var m, v []*tensor.Dense
+	var step []float32
+	byName := map[string]*tensor.Dense{}
+	for _, t := range state {
+		if t.Value == nil || t.Value.Dtype() != tensor.Float32 {
+			return fmt.Errorf("ops: solver state %s is not float32", t.Name)
+		}
+		byName[t.Name] = t.Value
+	}
+	if t := byName["step"]; t != nil {
+		step = floats(t)
+	}
+	if len(step) != 2 || step[0] < 0 || step[0] >= stepWord || step[1] < 0 || step[1] >= stepWord {
+		return fmt.Errorf("ops: solver state has no step of two words: %v", step)
+	}
+	for i := 0; 2*i+1 < len(state); i++ {
+		a, b := byName[s.name(i)+".m"], byName[s.name(i)+".v"]
+		if a == nil || b == nil || !a.Shape().Eq(b.Shape()) {
+			return fmt.Errorf("ops: solver state lacks %s.m and %s.v of one shape: it belongs to another network", s.name(i), s.name(i))
+		}
+		m, v = append(m, a.Clone().(*tensor.Dense)), append(v, b.Clone().(*tensor.Dense))
+	}
+	if len(s.o.Names) > 0 && len(m) > 0 && len(m) != len(s.o.Names) {
+		return fmt.Errorf("ops: solver state is of %d parameters, want %d: it belongs to another network", len(m), len(s.o.Names))
+	}
+	s.m, s.v, s.step, s.product = m, v, uint64(step[0])+stepWord*uint64(step[1]), 1
+	if s.kind == "nadam" {
+		for t := uint64(1); t <= s.step; t++ {
+			s.product *= s.momentum(t)
+		}
+	}
+	return nil
+}
+
+// GorgoniaSolver is a Solver as gorgonia knows solvers, at a learning rate that may be set between steps.
+type GorgoniaSolver struct {
+	*Solver
+	LearningRate float64
+}
+
+var _ G.Solver = (*GorgoniaSolver)(nil)
+
+// Step updates the values of the model in place with their gradients.
+func (s *GorgoniaSolver) Step(model []G.ValueGrad) error {
+	params, grads := make([]*tensor.Dense, len(model)), make([]*tensor.Dense, len(model))
+	for i, vg := range model {
+		g, err := vg.Grad()
+		if err != nil {
+			return fmt.Errorf("ops: solver: gradient of %s: %w", s.name(i), err)
+		}
+		var ok, gok bool
+		params[i], ok = vg.Value().(*tensor.Dense)
+		grads[i], gok = g.(*tensor.Dense)
+		if !ok || !gok {
+			return fmt.Errorf("ops: solver: %s is %T, its gradient %T: want tensors", s.name(i), vg.Value(), g)
+		}
+	}
+	return s.Solver.Step(params, grads, s.LearningRate)
+}

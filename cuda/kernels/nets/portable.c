@@ -1,0 +1,5 @@
+#pragma GCC optimize("O3,no-trapping-math,no-signed-zeros")
+#define VBYTES 16
+#define ISA "portable"
+#define TABLE nets_portable
+#include "table.h"

@@ -1,0 +1,32 @@
+// Every kernel compiled for the including unit's instruction set, as one table.
+#include "nets.h"
+#include "vec.h"
+#include "events.h"
+#include "elementwise.h"
+#include "columns.h"
+#include "heads.h"
+#include "adam.h"
+#include "gemm.h"
+
+const nets_table TABLE = {
+    .name = ISA,
+    .lanes = VW,
+    .event_rows = event_rows,
+    .event_scatter = event_scatter,
+    .event_grad = event_grad,
+    .act = act,
+    .act_grad = act_grad,
+    .sum_columns = sum_columns,
+    .sum_squares = sum_squares,
+    .norm = norm,
+    .norm_sums = norm_sums,
+    .norm_grad = norm_grad,
+    .heads = heads,
+    .heads_dx = heads_dx,
+    .heads_dw = heads_dw,
+    .spike_loss = spike_loss,
+    .square_loss = square_loss,
+    .adam = adam,
+    .square_sum = square_sum,
+    .gemm = gemm,
+};

@@ -1,0 +1,103 @@
+package ops
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// EventConv is the causal convolution over a batch's events plus bias: w [inputs][taps][channels], bias [channels] to
+// [batch][time][channels]. The output's row t has w[s][k] for every event of synapse s at bin t - k*dilation.
+func (b *Builder) EventConv(e *Events, w, bias *G.Node) (*G.Node, error) {
+	ws, bs := w.Shape(), bias.Shape()
+	if len(ws) != 3 || ws[0] != e.Inputs || ws[1] != e.taps || len(bs) != 1 || bs[0] != ws[2] {
+		return nil, fmt.Errorf("ops: event convolution of %d inputs and %d taps with weights %v, bias %v", e.Inputs, e.taps, ws, bs)
+	}
+	c := ws[2]
+	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
+		dw, err := b.apply("event convolution dw", ws.Clone(), &eventGradCPU{b: b, e: e, channels: c}, nil, nil, grad)
+		if err != nil {
+			return nil, err
+		}
+		db, err := b.columnSums(grad, c)
+		return G.Nodes{dw, db}, err
+	}
+	return b.apply("event convolution", tensor.Shape{e.Batch, e.Time, c}, newEventConvCPU(b, e, c), []bool{true, true}, diff, w, bias)
+}
+
+// eventConvCPU computes output rows; a part is a thread's share of the stretches, block of synapses by block, so that
+// a block's weights stay in the core's L2 cache. A row's sum runs over blocks, bins, synapses: the same in any split.
+type eventConvCPU struct {
+	b            *Builder
+	e            *Events
+	channels     int
+	stretches    []stretch
+	w, bias, out []float32
+}
+
+// stretch is a run of output rows of one phase of a window: row t is at bin t*dilation + phase.
+type stretch struct{ row, phase, from, to int }
+
+const stretchRows = 256
+
+func newEventConvCPU(b *Builder, e *Events, channels int) *eventConvCPU {
+	c := &eventConvCPU{b: b, e: e, channels: channels}
+	for row := range e.Batch {
+		for phase := range min(e.dilation, e.Time) {
+			rows := (e.Time - phase + e.dilation - 1) / e.dilation
+			step := stretchRows
+			if channels < b.kernels.Lanes() {
+				step = rows
+			}
+			for from := 0; from < rows; from += step {
+				c.stretches = append(c.stretches, stretch{row, phase, from, min(from+step, rows)})
+			}
+		}
+	}
+	return c
+}
+
+func (c *eventConvCPU) run(in [][]float32, out []float32) {
+	c.w, c.bias, c.out = in[0], in[1], out
+	c.b.team.run(c.b.team.threads(), c)
+}
+
+func (c *eventConvCPU) part(i int) {
+	n, threads, e := len(c.stretches), c.b.team.threads(), c.e
+	mine := c.stretches[i*n/threads : (i+1)*n/threads]
+	for block := range e.blocks() {
+		bias := c.bias
+		if block > 0 {
+			bias = nil
+		}
+		for _, s := range mine {
+			from, to := e.span(block, s.row, s.phase)
+			if from == to && bias == nil {
+				continue
+			}
+			out := c.out[(s.row*e.Time+s.phase)*c.channels:]
+			c.b.kernels.EventRows(c.w, e.key[from:to], e.step[from:to], e.taps, c.channels, bias, out, e.dilation*c.channels, s.from, s.to)
+		}
+	}
+}
+
+// eventGradCPU computes the weights' gradient, synapse by synapse.
+type eventGradCPU struct {
+	b        *Builder
+	e        *Events
+	channels int
+	dout, dw []float32
+}
+
+const synapsesPerPart = 8
+
+func (c *eventGradCPU) run(in [][]float32, out []float32) {
+	c.dout, c.dw = in[0], out
+	c.b.team.run((c.e.Inputs+synapsesPerPart-1)/synapsesPerPart, c)
+}
+
+func (c *eventGradCPU) part(i int) {
+	e := c.e
+	c.b.kernels.EventGrads(c.dout, e.start, e.row, e.bin, i*synapsesPerPart, min((i+1)*synapsesPerPart, e.Inputs), e.taps, e.dilation, c.channels, e.Time, c.dw)
+}

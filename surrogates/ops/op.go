@@ -1,0 +1,186 @@
+package ops
+
+import (
+	"fmt"
+	"hash"
+	"hash/fnv"
+	"sync/atomic"
+
+	"github.com/chewxy/hm"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"neq/cuda/kernels/nets"
+)
+
+// body computes an operation on one device: in and out are the tensors' values in the op's order. The CPU's are in
+// the op's own file; a GPU's would take the same slices over device addresses.
+type body interface {
+	run(in [][]float32, out []float32)
+}
+
+// Builder makes the operations of one graph: they share its team of workers.
+type Builder struct {
+	kernels nets.Kernels
+	team    *team
+	train   bool
+	pool    [2]*tensor.Dense // inference: the layers' outputs take turns
+	turn    int
+}
+
+var serial atomic.Uint64 // ids that keep gorgonia from merging ops that hash alike
+
+// NewBuilder starts a team of so many threads (0: all cores) for one graph. isa picks the kernels, "" the best. Only a
+// training graph can be differentiated; an inference graph reuses the memory of a layer two layers on.
+func NewBuilder(threads int, train bool, isa string) (*Builder, error) {
+	k, err := nets.New(isa)
+	if err != nil {
+		return nil, fmt.Errorf("ops: %w", err)
+	}
+	return &Builder{kernels: k, team: newTeam(threads), train: train}, nil
+}
+
+// Close ends the team. The graph must not run again.
+func (b *Builder) Close() { b.team.close() }
+
+// differ builds the gradients of an op's inputs; nil stands for those not wanted.
+type differ func(in G.Nodes, out, grad *G.Node) (G.Nodes, error)
+
+// op is a gorgonia.Op around a body: fixed shapes, one output in a buffer of its own.
+type op struct {
+	name   string
+	id     uint64
+	dims   []int // of the inputs, 0 for a scalar
+	out    G.Value
+	data   []float32
+	body   body
+	wrt    []bool
+	differ differ
+
+	last []G.Value
+	in   [][]float32
+}
+
+var (
+	_ G.Op   = &op{}
+	_ G.SDOp = &op{}
+)
+
+// apply adds an op to the graph. wrt says for which inputs it can be differentiated, with grad.
+func (b *Builder) apply(name string, shape tensor.Shape, run body, wrt []bool, d differ, in ...*G.Node) (*G.Node, error) {
+	o := &op{name: name, id: serial.Add(1), body: run, wrt: wrt, differ: d, last: make([]G.Value, len(in)), in: make([][]float32, len(in))}
+	for _, n := range in {
+		o.dims = append(o.dims, n.Dims())
+	}
+	if wrt == nil {
+		o.wrt = make([]bool, len(in))
+	}
+	if len(shape) == 0 {
+		o.out, o.data = G.NewF32(0), make([]float32, 1)
+	} else {
+		t := b.buffer(shape)
+		o.out, o.data = t, t.Data().([]float32)
+	}
+	n, err := G.ApplyOp(o, in...)
+	if err != nil {
+		return nil, fmt.Errorf("ops: %s: %w", name, err)
+	}
+	return n, nil
+}
+
+// buffer is memory for an op's output. In inference the outputs of a chain of layers take turns in two buffers: an op
+// reads one and writes the other. Small tensors are not worth it.
+func (b *Builder) buffer(shape tensor.Shape) *tensor.Dense {
+	n := shape.TotalSize()
+	if b.train || len(shape) != 3 {
+		return tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(shape...))
+	}
+	b.turn = 1 - b.turn
+	if b.pool[b.turn] == nil || b.pool[b.turn].Shape().TotalSize() < n {
+		b.pool[b.turn] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(n))
+	}
+	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(b.pool[b.turn].Data().([]float32)[:n]))
+}
+
+// Do runs the body. The slices of inputs whose tensors are the last run's are kept: taking them anew allocates.
+func (o *op) Do(in ...G.Value) (G.Value, error) {
+	if len(in) != len(o.in) {
+		return nil, fmt.Errorf("ops: %s of %d values: want %d", o.name, len(in), len(o.in))
+	}
+	for i, v := range in {
+		if s, ok := v.(*G.F32); ok {
+			if o.in[i] == nil {
+				o.in[i] = make([]float32, 1)
+			}
+			o.in[i][0] = float32(*s)
+			continue
+		}
+		if v == o.last[i] {
+			continue
+		}
+		switch t := v.(type) {
+		case *tensor.Dense:
+			s, ok := t.Data().([]float32)
+			if !ok {
+				return nil, fmt.Errorf("ops: %s: input %d is %v: want float32", o.name, i, t.Dtype())
+			}
+			o.in[i] = s
+		default:
+			return nil, fmt.Errorf("ops: %s: input %d is %T: want a float32 tensor", o.name, i, v)
+		}
+		o.last[i] = v
+	}
+	o.body.run(o.in, o.data)
+	if s, ok := o.out.(*G.F32); ok {
+		*s = G.F32(o.data[0])
+	}
+	return o.out, nil
+}
+
+func (o *op) Arity() int { return len(o.dims) }
+
+func (o *op) Type() hm.Type {
+	a := hm.TypeVariable('a')
+	of := func(dims int) hm.Type {
+		if dims == 0 {
+			return a
+		}
+		return G.TensorType{Dims: dims, Of: a}
+	}
+	var ts []hm.Type
+	for _, d := range o.dims {
+		ts = append(ts, of(d))
+	}
+	return hm.NewFnType(append(ts, of(o.out.Shape().Dims()))...)
+}
+
+func (o *op) InferShape(...G.DimSizer) (tensor.Shape, error) { return o.out.Shape(), nil }
+func (o *op) ReturnsPtr() bool                               { return true }
+func (o *op) CallsExtern() bool                              { return false }
+func (o *op) OverwritesInput() int                           { return -1 }
+func (o *op) WriteHash(h hash.Hash)                          { fmt.Fprintf(h, "%s-%d", o.name, o.id) }
+func (o *op) String() string                                 { return o.name }
+func (o *op) DiffWRT(int) []bool                             { return o.wrt }
+
+func (o *op) Hashcode() uint32 {
+	h := fnv.New32a()
+	o.WriteHash(h)
+	return h.Sum32()
+}
+
+// SymDiff gives the gradients as nodes of the graph.
+func (o *op) SymDiff(in G.Nodes, out, grad *G.Node) (G.Nodes, error) {
+	if o.differ == nil {
+		return nil, fmt.Errorf("ops: %s has no derivative", o.name)
+	}
+	return o.differ(in, out, grad)
+}
+
+// Output is the tensor a node of this package computes into, nil for any other node. It does not move between runs.
+func Output(n *G.Node) *tensor.Dense {
+	if o, ok := n.Op().(*op); ok {
+		t, _ := o.out.(*tensor.Dense)
+		return t
+	}
+	return nil
+}
