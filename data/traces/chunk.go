@@ -1,10 +1,8 @@
 package traces
 
 import (
-	"encoding/binary"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 	"unsafe"
 
@@ -21,6 +19,8 @@ type codec struct {
 	enc *zstd.Encoder
 	mu  sync.Mutex
 	dec map[int]*zstd.Decoder // by the most bytes each may produce
+
+	buffers sync.Pool // of *[]byte
 }
 
 // zstdLevel is written into the metadata; numcodecs needs it only to write.
@@ -37,14 +37,16 @@ func newCodec() (*codec, error) {
 	return &codec{enc: enc, dec: map[int]*zstd.Decoder{}}, nil
 }
 
-// encode appends the frame of a chunk to dst.
+// encode appends the frame of a chunk to dst: its bytes shuffled, then compressed.
 func encode[T value](c *codec, dst []byte, chunk []T) []byte {
-	b := bytesOf(chunk)
-	if bigEndian {
-		b = slices.Clone(b)
-		swap(b, int(unsafe.Sizeof(*new(T))))
+	size := int(unsafe.Sizeof(*new(T)))
+	if size == 1 {
+		return c.enc.EncodeAll(bytesOf(chunk), dst)
 	}
-	return c.enc.EncodeAll(b, dst)
+	buf := c.buffer(len(chunk) * size)
+	defer c.buffers.Put(buf)
+	shuffle(*buf, chunk)
+	return c.enc.EncodeAll(*buf, dst)
 }
 
 // decode reads a chunk of n values. What it allocates is bounded by n, and n by the frame's length: a frame that
@@ -66,22 +68,33 @@ func decode[T value](c *codec, frame []byte, n int) ([]T, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]T, n)
-	b := bytesOf(out)
-	got, err := dec.DecodeAll(frame, b[:0])
+	buf := c.buffer(want)
+	defer c.buffers.Put(buf)
+	b, err := dec.DecodeAll(frame, (*buf)[:0])
 	if err != nil {
 		return nil, err
 	}
-	if len(got) != want {
-		return nil, fmt.Errorf("decoded to %d bytes, want %d", len(got), want)
+	if len(b) != want {
+		return nil, fmt.Errorf("decoded to %d bytes, want %d", len(b), want)
 	}
-	if want > 0 && &got[0] != &b[0] {
-		copy(b, got)
-	}
-	if bigEndian {
-		swap(b, size)
+	out := make([]T, n)
+	if size == 1 {
+		copy(bytesOf(out), b)
+	} else {
+		unshuffle(out, b)
 	}
 	return out, nil
+}
+
+// buffer lends n bytes of any content.
+func (c *codec) buffer(n int) *[]byte {
+	p, _ := c.buffers.Get().(*[]byte)
+	if p == nil || cap(*p) < n {
+		p = new([]byte)
+		*p = make([]byte, n)
+	}
+	*p = (*p)[:n]
+	return p
 }
 
 // A Zstandard block decodes to at most 128 KiB and takes at least 4 bytes: its header and one to repeat (RFC 8878,
@@ -108,19 +121,7 @@ func (c *codec) decoder(most int) (*zstd.Decoder, error) {
 	return d, nil
 }
 
-var bigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
-
-// bytesOf views values as bytes.
+// bytesOf views single-byte values as bytes.
 func bytesOf[T value](v []T) []byte {
-	if len(v) == 0 {
-		return nil
-	}
-	return unsafe.Slice((*byte)(unsafe.Pointer(&v[0])), len(v)*int(unsafe.Sizeof(v[0])))
-}
-
-// swap reverses the bytes of every value.
-func swap(b []byte, size int) {
-	for i := 0; i+size <= len(b); i += size {
-		slices.Reverse(b[i : i+size])
-	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), len(v))
 }

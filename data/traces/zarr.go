@@ -8,13 +8,19 @@ type compressor struct {
 	Level int    `json:"level"`
 }
 
+// filter is numcodecs' configuration of what comes before the compressor.
+type filter struct {
+	ID          string `json:"id"`
+	ElementSize int    `json:"elementsize"`
+}
+
 // zarray is the metadata of a Zarr v2 array (zarr.readthedocs.io, storage specification version 2).
 type zarray struct {
 	Chunks     []int64    `json:"chunks"`
 	Compressor compressor `json:"compressor"`
 	Dtype      string     `json:"dtype"`
 	Fill       any        `json:"fill_value"`
-	Filters    []string   `json:"filters"` // none: null
+	Filters    []filter   `json:"filters"` // none: null
 	Order      string     `json:"order"`
 	Shape      []int64    `json:"shape"`
 	Separator  string     `json:"dimension_separator"`
@@ -44,7 +50,11 @@ func (in *Info) zarrFiles() (map[string][]byte, error) {
 		for k, v := range a.attrs {
 			attrs[k] = v
 		}
-		meta[a.name+"/.zarray"] = zarray{Chunks: a.chunk, Compressor: compressor{"zstd", zstdLevel}, Dtype: a.dtype,
+		var filters []filter
+		if size := a.itemSize(); size > 1 {
+			filters = []filter{{"shuffle", size}}
+		}
+		meta[a.name+"/.zarray"] = zarray{Chunks: a.chunk, Filters: filters, Compressor: compressor{"zstd", zstdLevel}, Dtype: a.dtype,
 			Fill: a.fill, Order: "C", Shape: a.shape, Separator: ".", Format: 2}
 		meta[a.name+"/.zattrs"] = attrs
 	}
