@@ -95,14 +95,19 @@ func NewPlan(c Config, version, dir string) (*Plan, error) {
 	case s.Dt < 0:
 		return nil, fmt.Errorf("simulation.dt_ms: %g: want a positive time step", s.Dt)
 	}
+	if s.Dt > 0 {
+		if _, err := stepsPerMs(s.Dt); err != nil {
+			return nil, err
+		}
+	}
 	cell, err := neuron.Compile(c.Neuron, neuron.Options{Dt: s.Dt, Solver: cuda.Solver(solver), Precision: cuda.Precision(precision), Seed: c.Seed})
 	if err != nil {
 		return nil, err
 	}
 	dt := cell.Program.Dt
-	every := int(math.Round(1 / dt))
-	if math.Abs(float64(every)*dt-1) > 1e-9 || every < 1 {
-		return nil, fmt.Errorf("simulation.dt_ms: %g: traces have one value per ms, so 1 ms must be a whole number of steps", dt)
+	every, err := stepsPerMs(dt)
+	if err != nil {
+		return nil, err
 	}
 	p := &Plan{Cell: cell, steps: every * s.Duration, every: every, seed: c.Seed, record: []int{0}}
 	if s.Duration > math.MaxInt32/every {
@@ -116,6 +121,15 @@ func NewPlan(c Config, version, dir string) (*Plan, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// stepsPerMs is how many integration steps make the ms of a recorded value.
+func stepsPerMs(dt float64) (int, error) {
+	n := math.Round(1 / dt)
+	if !(math.Abs(n*dt-1) < 1e-9 && n >= 1 && n <= 1e6) {
+		return 0, fmt.Errorf("simulation.dt_ms: %g: traces have one value per ms, so 1 ms must be a whole number of steps", dt)
+	}
+	return int(n), nil
 }
 
 // groups are the runs of synapses that share a name.
