@@ -1,0 +1,271 @@
+package surrogates
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"neq/cuda/kernels/nets"
+	"neq/internal/philox"
+)
+
+// small networks that reach every op, every activation, dilation, odd widths, windows longer than the episode.
+var small = []struct {
+	name   string
+	spec   Spec
+	inputs int
+}{
+	{"filter", Spec{Family: "filter", Window: 9}, 5},
+	{"filter longer than the window", Spec{Family: "filter", Window: 40}, 3},
+	{"fcn", Spec{Family: "fcn", Window: 6, Width: 19}, 7},
+	{"fcn wide", Spec{Family: "fcn", Window: 4, Width: 150, Activation: "silu"}, 6},
+	{"fcn norm", Spec{Family: "fcn", Window: 5, Width: 8, Activation: "tanh", BatchNorm: true}, 7},
+	{"tcn", Spec{Family: "tcn", Depth: 3, Width: 17, Kernels: []int{5, 3, 2}, Activation: "gelu"}, 6},
+	{"tcn dilated", Spec{Family: "tcn", Depth: 3, Width: 16, Kernels: []int{3}, Dilations: []int{2, 1, 4}, Activation: "silu"}, 6},
+	{"tcn narrow, dilated", Spec{Family: "tcn", Depth: 2, Width: 2, Kernels: []int{4}, Dilations: []int{3, 2}, Activation: "tanh"}, 6},
+	{"tcn norm", Spec{Family: "tcn", Depth: 2, Width: 18, Kernels: []int{4, 3}, Activation: "gelu", BatchNorm: true}, 6},
+}
+
+// jitter moves all weights off their special initial values (zero biases, unit norms).
+func jitter(n *Network) {
+	r := philox.New(7, 0, 9)
+	for _, w := range n.weights {
+		for i := range data(w.Value) {
+			if w.Trainable {
+				data(w.Value)[i] += float32(0.3 * r.Normal())
+			} else {
+				data(w.Value)[i] += float32(0.3 * r.Float64())
+			}
+		}
+	}
+}
+
+func open(t *testing.T, spec Spec, inputs, auxiliary int, o GraphOptions) (*Network, *Graph) {
+	t.Helper()
+	n, err := New(spec, inputs, auxiliary, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jitter(n)
+	g, err := n.Graph(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.Close)
+	drawEvents(g.Events(), 0.2, 5)
+	return n, g
+}
+
+// near allows float32 rounding: eps 6e-8 times the few hundred additions behind a number, on the scale of the largest
+// in the tensor.
+func near(t *testing.T, what string, got []float32, want []float64, tolerance float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
+	}
+	scale := 1e-3
+	for _, w := range want {
+		scale = math.Max(scale, math.Abs(w))
+	}
+	for i := range got {
+		if !(math.Abs(float64(got[i])-want[i]) <= tolerance*scale) {
+			t.Fatalf("%s[%d] = %v, want %v (largest %v)", what, i, got[i], want[i], scale)
+		}
+	}
+}
+
+func isas(t *testing.T) (names []string) {
+	for _, isa := range []string{"avx512", "avx2", "portable"} {
+		if _, err := nets.New(isa); err == nil {
+			names = append(names, isa)
+		} else {
+			t.Logf("not tested: %v", err)
+		}
+	}
+	return names
+}
+
+func TestDense(t *testing.T) {
+	for _, isa := range isas(t) {
+		for _, c := range small {
+			for _, train := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%s/%s/train=%v", isa, c.name, train), func(t *testing.T) {
+					o := GraphOptions{Batch: 3, Time: 23, BurnIn: 4, Train: train, Threads: 2, isa: isa}
+					n, g := open(t, c.spec, c.inputs, 2, o)
+					r := newReference(n, o, g)
+					r.targets = drawTargets(o.Batch*o.Time, 2, 1)
+					r.lossWeight = LossWeights{Spike: 1, Voltage: 0.3, Auxiliary: []float32{0.2, 0.1}}
+					want := r.loss()
+					got, err := g.Run(r.targets, r.lossWeight)
+					if err != nil {
+						t.Fatal(err)
+					}
+					near(t, "loss", []float32{got.Total}, []float64{want}, 1e-5)
+					var logit, voltage []float64
+					for b := range r.y {
+						for _, y := range r.y[b] {
+							logit, voltage = append(logit, y[0]), append(voltage, y[1])
+						}
+					}
+					near(t, "logit", g.Logit(), logit, 1e-5)
+					near(t, "voltage", g.Voltage(), voltage, 1e-5)
+					for w, v := range r.stored {
+						near(t, w.Name, data(w.Value), v, 1e-5)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestGradients compares every gradient with central differences of the float64 dense loss, so that rounding is the
+// graph's alone. The step 1e-4 leaves a truncation error near 1e-8; ReLU is left out where a step may cross its corner.
+func TestGradients(t *testing.T) {
+	for _, isa := range isas(t) {
+		for _, c := range small {
+			t.Run(isa+"/"+c.name, func(t *testing.T) {
+				o := GraphOptions{Batch: 2, Time: 17, BurnIn: 3, Train: true, Threads: 2, isa: isa}
+				n, g := open(t, c.spec, c.inputs, 1, o)
+				r := newReference(n, o, g)
+				r.targets = drawTargets(o.Batch*o.Time, 1, 1)
+				r.lossWeight = LossWeights{Spike: 1, Voltage: 0.3, Auxiliary: []float32{0.2}}
+				if _, err := g.Run(r.targets, r.lossWeight); err != nil {
+					t.Fatal(err)
+				}
+				at := 0
+				for _, w := range n.weights {
+					if !w.Trainable {
+						continue
+					}
+					grad := data(g.Gradients()[at])
+					at++
+					v := r.w[w]
+					stride := max(1, len(v)/60) | 1
+					var got []float32
+					var want []float64
+					for i := 0; i < len(v); i += stride {
+						const h = 1e-4
+						keep := v[i]
+						v[i] = keep + h
+						up := r.loss()
+						v[i] = keep - h
+						down := r.loss()
+						v[i] = keep
+						got, want = append(got, grad[i]), append(want, (up-down)/(2*h))
+					}
+					near(t, w.Name, got, want, 3e-5)
+				}
+			})
+		}
+	}
+}
+
+func TestThreadsGiveTheSameBits(t *testing.T) {
+	for _, c := range small {
+		t.Run(c.name, func(t *testing.T) {
+			var want [][]float32
+			for _, threads := range []int{1, 2, 3, 8} {
+				_, g := open(t, c.spec, c.inputs, 0, GraphOptions{Batch: 3, Time: 700, BurnIn: 20, Train: true, Threads: threads})
+				targets := drawTargets(3*700, 0, 1)
+				var loss Loss
+				var err error
+				for range 3 {
+					if loss, err = g.Run(targets, LossWeights{Spike: 1, Voltage: 0.5}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				got := [][]float32{{loss.Total, loss.Spike, loss.Voltage}, g.Logit(), g.Voltage()}
+				for _, d := range g.Gradients() {
+					got = append(got, data(d))
+				}
+				if want == nil {
+					want = got
+				}
+				for i := range got {
+					if !slices.Equal(got[i], want[i]) {
+						t.Fatalf("%d threads: result %d differs from that of 1 thread", threads, i)
+					}
+				}
+			}
+		})
+	}
+}
+
+// An output depends on its past alone, and with a window's first ReceptiveField()-1 bins cut off, not on where the
+// window began.
+func TestCausality(t *testing.T) {
+	for _, c := range small {
+		t.Run(c.name, func(t *testing.T) {
+			const T, cut = 90, 31
+			n, g := open(t, c.spec, c.inputs, 0, GraphOptions{Batch: 1, Time: T})
+			run := func(g *Graph) []float32 {
+				if _, err := g.Run(nil, LossWeights{}); err != nil {
+					t.Fatal(err)
+				}
+				return append(slices.Clone(g.Logit()), g.Voltage()...)
+			}
+			e := g.Events()
+			whole := run(g)
+			bins, synapses := slices.Clone(e.Bin), slices.Clone(e.Synapse)
+			keep := func(dst *Graph, from int32, to int32) {
+				d := dst.Events()
+				d.Bin, d.Synapse = nil, nil
+				for i, b := range bins {
+					if b >= from && b < to {
+						d.Bin, d.Synapse = append(d.Bin, b-from), append(d.Synapse, synapses[i])
+					}
+				}
+				d.Start[1] = len(d.Bin)
+			}
+			keep(g, 0, cut)
+			past := run(g)
+			if !slices.Equal(past[:cut], whole[:cut]) || !slices.Equal(past[T:T+cut], whole[T:T+cut]) {
+				t.Error("an output depends on later events")
+			}
+			if slices.Equal(past[cut:T], whole[cut:T]) {
+				t.Error("no output depends on the events")
+			}
+			late, err := n.Graph(GraphOptions{Batch: 1, Time: T - cut})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer late.Close()
+			keep(late, cut, T)
+			part, first := run(late), n.ReceptiveField()-1
+			if first >= T-cut {
+				t.Fatalf("receptive field %d leaves nothing to compare", first+1)
+			}
+			var want []float64
+			for _, v := range whole[cut+first : T] {
+				want = append(want, float64(v))
+			}
+			// The order of a sum depends on the window's start in a dilated layer: rounding, no more.
+			near(t, "logit", part[first:T-cut], want, 1e-6)
+		})
+	}
+}
+
+func TestOwnMatrixProduct(t *testing.T) {
+	spec := Spec{Family: "tcn", Depth: 3, Width: 37, Kernels: []int{5, 3, 1}, Activation: "gelu"}
+	var out [2][]float32
+	for i, use := range []bool{true, false} {
+		nets.UseBLAS(use)
+		_, g := open(t, spec, 9, 0, GraphOptions{Batch: 2, Time: 300, Train: true})
+		if _, err := g.Run(drawTargets(600, 0, 1), LossWeights{Spike: 1, Voltage: 1}); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range g.Gradients() {
+			out[i] = append(out[i], data(d)...)
+		}
+	}
+	nets.UseBLAS(true)
+	if nets.BLAS() == "" {
+		t.Skip("needs OpenBLAS (libopenblas0) to compare with")
+	}
+	var want []float64
+	for _, v := range out[0] {
+		want = append(want, float64(v))
+	}
+	near(t, "gradients", out[1], want, 1e-5)
+}
