@@ -40,6 +40,7 @@ type Neuron struct {
 	Model     string     `json:"model"`
 	Set       string     `json:"set,omitempty"`
 	Threshold float64    `json:"threshold_mv"`
+	Tau       float64    `json:"membrane_tau_ms,omitempty"` // time constant, to compare a learned filter with; 0 where there is no single one
 	Synapses  []Synapses `json:"synapses"`
 }
 

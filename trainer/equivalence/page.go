@@ -1,0 +1,414 @@
+package equivalence
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"sort"
+	"strings"
+	"time"
+
+	"neq/trainer/fidelity"
+)
+
+//go:embed style/page.html
+var pageHTML string
+
+//go:embed style/page.css
+var pageCSS string
+
+// page is what style/page.html shows. Strings are escaped by the template; template.HTML is SVG made here.
+type page struct {
+	Version, Title, Neuron, Parameters, Headline, Metric, Asked string
+	ThresholdFrom, Clip, Created, Device, BrainWords            string
+	Style                                                       template.CSS
+	Answer                                                      Answer
+	Sentences                                                   []string
+	Tiles, Facts                                                []Fact
+	Frontier, Split, Brain                                      template.HTML
+	Thresholds                                                  []thresholdRow
+	Traces, Filters                                             []figure
+	Rows                                                        []pageRow
+	Baselines                                                   bool
+}
+
+type thresholdRow struct {
+	At, Parameters, Interval, PerSynapse, Smallest, Below string
+	Asked                                                 bool
+}
+
+type figure struct {
+	Heading, Words string
+	Plot           template.HTML
+}
+
+type pageRow struct {
+	Class, Name, Parameters, Error, AUC, AUCInterval, AP, TPR, F1, Rate, RMSE, Explained, ExplainedInterval string
+	MACs, State, Field, Training                                                                            string
+}
+
+// title is the question, unless the study has a title of its own.
+func (s *Study) title() string {
+	if t := strings.TrimSpace(printable(s.Title)); t != "" {
+		return t
+	}
+	return fmt.Sprintf("How many parameters is one %s neuron?", s.neuronName())
+}
+
+// render is the whole page.
+func render(s *Study) ([]byte, error) {
+	metric, asked := s.question()
+	all, err := Candidates(s.Rows, metric)
+	if err != nil {
+		return nil, err
+	}
+	a := s.perSynapse(equivalent(all, metric, asked))
+	answers, err := s.Answers()
+	if err != nil {
+		return nil, err
+	}
+	var front []Candidate
+	for _, c := range all {
+		if c.Frontier {
+			front = append(front, c)
+		}
+	}
+	p := page{
+		Version: printable(s.Version), Title: s.title(), Neuron: s.neuronName(), Parameters: integer(a.Parameters),
+		Headline: s.Headline(a), Metric: metricName(metric), Asked: threshold(asked), Device: printable(s.Device),
+		Style: template.CSS(pageCSS + plotCSS), Answer: a, Sentences: s.Sentences(a), Tiles: s.tiles(a),
+		Facts: s.provenance(), Baselines: len(s.Baselines) > 0,
+		Frontier: template.HTML(frontierPlot(s, all, a, false)),
+	}
+	if !s.Created.IsZero() {
+		p.Created = s.Created.UTC().Format("2 January 2006, 15:04 UTC")
+	}
+	for _, r := range s.Rows {
+		if f := r.Fidelity.ThresholdFrom; r.Error == "" && f != "" {
+			p.ThresholdFrom = " on the logit, from " + f
+			if f == "validation" {
+				p.ThresholdFrom = ", chosen on validation episodes"
+			}
+			break
+		}
+	}
+	if t := s.Neuron.Threshold; t != 0 {
+		p.Clip = ", clipped at the spike threshold of " + figures(t, 4) + " mV where the surrogate's target was"
+	}
+	for _, t := range answers {
+		p.Thresholds = append(p.Thresholds, s.thresholdRow(t, asked))
+	}
+	if len(front) > 0 {
+		p.Split = template.HTML(splitPlot(front, a))
+	}
+	if a.Reached {
+		p.Brain, p.BrainWords = template.HTML(brainPlot(s, a)), s.brainWords(a)
+	}
+	p.Traces, p.Filters = s.traceFigures(all, a), s.filterFigures(all, a)
+	p.Rows = s.pageRows(all, a)
+	t, err := template.New("page").Parse(pageHTML)
+	if err != nil {
+		return nil, fmt.Errorf("equivalence: %w", err)
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, p); err != nil {
+		return nil, fmt.Errorf("equivalence: %w", err)
+	}
+	return []byte(b.String()), nil
+}
+
+// tiles are the figures under the headline.
+func (s *Study) tiles(a Answer) []Fact {
+	if !a.Reached {
+		return nil
+	}
+	c := a.Smallest
+	t := []Fact{
+		{metricName(a.Metric) + " on unseen episodes", fraction(c.Value, 4)},
+		{"synaptic + core parameters", integer(c.Synaptic) + " + " + integer(c.Core)},
+	}
+	if a.PerSynapse > 0 {
+		t = append(t, Fact{"parameters per synapse", figures(a.PerSynapse, 3)})
+	}
+	if c.MACs > 0 {
+		t = append(t, Fact{"multiply-accumulates per ms", short(c.MACs)})
+	}
+	if c.State > 0 {
+		t = append(t, Fact{"state values per ms", short(c.State)})
+	}
+	return append(t, Fact{"times 86 billion neurons", power(HumanNeurons * float64(a.Parameters))})
+}
+
+func (s *Study) thresholdRow(t Answer, asked float64) thresholdRow {
+	r := thresholdRow{At: threshold(t.Threshold), Asked: t.Threshold == asked, Parameters: "not reached", Interval: interval(t),
+		PerSynapse: "–", Smallest: "–", Below: "nothing smaller tried"}
+	if t.Reached {
+		r.Parameters, r.Smallest = integer(t.Parameters), cut(t.Smallest.Name, 40)
+		if t.PerSynapse > 0 {
+			r.PerSynapse = figures(t.PerSynapse, 3)
+		}
+	}
+	if t.Below != nil {
+		r.Below = integer(t.Below.Parameters) + " (" + fraction(t.Below.Value, 3) + ")"
+	}
+	return r
+}
+
+// interval is the interval of an answer in a few words.
+func interval(t Answer) string {
+	switch {
+	case t.Low != nil && t.High != nil && *t.Low == *t.High:
+		return integer(*t.Low) + " alone"
+	case t.Low != nil && t.High != nil:
+		return integer(*t.Low) + "–" + integer(*t.High)
+	case t.Low != nil:
+		return "from " + integer(*t.Low) + " up"
+	}
+	return "–"
+}
+
+func (s *Study) brainWords(a Answer) string {
+	b := s.Brain(a)
+	w := fmt.Sprintf("86 billion neurons of %s parameters each make %s (%s) parameters", integer(a.Parameters), inWords(b.Parameters), power(b.Parameters))
+	switch r := b.OverSynapses; {
+	case r >= 2:
+		w += fmt.Sprintf(", %s times the 10¹⁵ one gets by counting every synapse as one parameter.", figures(r, 2))
+	case r >= 0.5:
+		w += ", about what one gets by counting each of 10¹⁵ synapses as one parameter."
+	default:
+		w += fmt.Sprintf(", %s %% of the 10¹⁵ one gets by counting every synapse as one parameter.", figures(100*r, 2))
+	}
+	if a.PerSynapse > 0 {
+		w += fmt.Sprintf(" The neuron studied has %s, so %s parameters each;", plural(s.synapses(), "synapse"), figures(a.PerSynapse, 3))
+		w += fmt.Sprintf(" with 10¹⁵ synapses at the same synaptic cost and a core for every neuron it would be %s.", power(b.BySynapse))
+	}
+	if b.MACsPerSecond > 0 {
+		w += fmt.Sprintf(" Run in real time it would take %s multiply-accumulates a second, with every input counted as dense.", power(b.MACsPerSecond))
+	}
+	return w
+}
+
+// provenance is where the numbers come from.
+func (s *Study) provenance() []Fact {
+	var f []Fact
+	add := func(name, value string) {
+		if value = strings.TrimSpace(printable(value)); value != "" {
+			f = append(f, Fact{printable(name), value})
+		}
+	}
+	model := s.Neuron.Model
+	if s.Neuron.Set != "" {
+		model += ", parameter set " + s.Neuron.Set
+	}
+	add("Neuron model", model)
+	var groups []string
+	for _, g := range s.Neuron.Synapses {
+		words := fmt.Sprintf("%s %s (%s", integer(g.Count), g.Name, g.Kind)
+		if g.Weight != "" {
+			words += ", " + g.Weight
+		}
+		groups = append(groups, words+")")
+	}
+	add("Synapses", strings.Join(groups, "; "))
+	add("Input", s.Stimulus)
+	if d := s.Data; d.Duration > 0 {
+		add("Episodes", fmt.Sprintf("%s to train, %s to validate, %s to test, of %s s each; the first %s of each not scored; seed %d",
+			integer(d.Train), integer(d.Validation), integer(d.Test), figures(float64(d.Duration)/1000, 4), milliseconds(d.BurnIn), d.Seed))
+	}
+	for _, r := range s.Rows {
+		if r.Error == "" && r.Fidelity.Bins > 0 {
+			add("Scored", fmt.Sprintf("%s episodes, %s ms, %s (%s Hz)", integer(r.Fidelity.Episodes), integer(r.Fidelity.Bins),
+				plural(r.Fidelity.Spikes, "spike"), figures(r.Fidelity.Rate, 3)))
+			break
+		}
+	}
+	for _, x := range s.Facts {
+		add(x.Name, x.Value)
+	}
+	add("Device", s.Device)
+	add("Version", s.Version)
+	return f
+}
+
+func milliseconds(n int) string { return integer(n) + " ms" }
+
+// pageRows are the trained surrogates by size, then the baselines.
+func (s *Study) pageRows(all []Candidate, a Answer) []pageRow {
+	rows := sound(s.Rows)
+	answer := map[int]bool{}
+	for _, c := range all {
+		if isAnswer(c, a) {
+			for _, i := range c.Rows {
+				answer[i] = true
+			}
+		}
+	}
+	order := make([]int, len(rows))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(i, j int) bool { return rows[order[i]].Parameters < rows[order[j]].Parameters })
+	var out []pageRow
+	for _, i := range order {
+		r := rows[i]
+		p := fidelityRow(r.Fidelity)
+		p.Name, p.Parameters, p.Error = cut(r.Name, 48), integer(r.Parameters), printable(r.Error)
+		p.MACs, p.State, p.Field, p.Training = short(r.MACs), short(r.State), milliseconds(r.ReceptiveField), duration(r.TrainSeconds)
+		if r.Error != "" {
+			p.Class = "failed"
+		} else if answer[i] {
+			p.Class = "answer"
+		}
+		out = append(out, p)
+	}
+	for _, b := range s.Baselines {
+		p := fidelityRow(b.Fidelity)
+		p.Name, p.Class, p.Parameters = "baseline: "+printable(b.Name), "failed", "–"
+		p.MACs, p.State, p.Field, p.Training = "–", "–", "–", "–"
+		out = append(out, p)
+	}
+	return out
+}
+
+func fidelityRow(f fidelity.Result) pageRow {
+	p := pageRow{AUC: "–", AP: "–", TPR: "–", F1: "–", RMSE: "–", Explained: "–"}
+	if f.SpikesUndefined == "" {
+		p.AUC, p.AP = fraction(f.AUC, 4), fraction(f.AveragePrecision, 3)
+		p.AUCInterval = intervalOf(f.AUCInterval, 4)
+	}
+	var tpr, f1 []string
+	for _, o := range f.Operating {
+		tpr = append(tpr, figures(100*o.TruePositives, 3)+" %")
+	}
+	for _, x := range f.F1 {
+		f1 = append(f1, fraction(x.F1, 2))
+	}
+	if len(tpr) > 0 {
+		p.TPR = strings.Join(tpr, " / ")
+	}
+	if len(f1) > 0 {
+		p.F1 = strings.Join(f1, " / ")
+	}
+	p.Rate = fmt.Sprintf("%s (%s) Hz", figures(f.PredictedRate, 3), figures(f.Rate, 3))
+	if f.VoltageUndefined == "" {
+		p.RMSE, p.Explained = figures(f.RMSE, 3)+" mV", fraction(f.ExplainedVariance, 3)
+		p.ExplainedInterval = intervalOf(f.ExplainedInterval, 3)
+	}
+	return p
+}
+
+func intervalOf(in *fidelity.Interval, least int) string {
+	if in == nil {
+		return ""
+	}
+	return fraction(in.Low, least) + "–" + fraction(in.High, least)
+}
+
+// shown finds the candidates worth a figure: the answer (or the best where none is) and the largest below it.
+func shown(all []Candidate, a Answer) []Candidate {
+	var out []Candidate
+	for _, c := range []*Candidate{a.Smallest, a.Below, a.Best} {
+		if c == nil || c == a.Best && a.Reached || c == a.Below && !a.Reached {
+			continue
+		}
+		out = append(out, *c)
+	}
+	return out
+}
+
+func (s *Study) traceFigures(all []Candidate, a Answer) []figure {
+	var out []figure
+	for n, c := range shown(all, a) {
+		e, ok := s.exampleOf(c)
+		if !ok {
+			continue
+		}
+		f := figure{Plot: template.HTML(tracesPlot(e, s.Neuron.Synapses))}
+		if n == 0 {
+			f.Heading = "The neuron and its surrogate on input neither has seen"
+			f.Words = fmt.Sprintf("%s, %s parameters, held-out sample %d. Top: the neuron's voltage, its spikes drawn upwards. Below it: what the surrogate predicts (grey: the neuron again), then its spike probability with the neuron's spikes as ticks, and the input spikes that are all it knows.",
+				cut(c.Name, 60), integer(c.Parameters), e.Sample)
+		} else {
+			f.Heading = "The largest surrogate that falls short"
+			f.Words = fmt.Sprintf("%s, %s parameters: %s %s, below the %s asked for.", cut(c.Name, 60), integer(c.Parameters),
+				metricName(a.Metric), fraction(c.Value, 3), threshold(a.Threshold))
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// exampleOf finds the example of a candidate's first row that has one.
+func (s *Study) exampleOf(c Candidate) (Example, bool) {
+	for _, i := range c.Rows {
+		for _, e := range s.Examples {
+			if len(e.V) > 1 && belongs(s.Rows[i], e.Trial, e.Surrogate) {
+				return e, true
+			}
+		}
+	}
+	return Example{}, false
+}
+
+// belongs tells whether something read from a trial's folder, or made under a surrogate's name, is a row's.
+func belongs(r Row, trial, surrogate string) bool {
+	if r.Trial != "" || trial != "" {
+		return r.Trial == trial
+	}
+	return r.Name == surrogate
+}
+
+// filterFigures shows the filters of the answer, and of the best single-filter surrogate where that is another.
+func (s *Study) filterFigures(all []Candidate, a Answer) []figure {
+	var out []figure
+	of := func(c Candidate) (Filters, bool) {
+		for _, i := range c.Rows {
+			for _, f := range s.Filters {
+				if len(f.Groups) > 0 && belongs(s.Rows[i], f.Trial, f.Surrogate) {
+					return f, true
+				}
+			}
+		}
+		return Filters{}, false
+	}
+	var picks []Candidate
+	if list := shown(all, a); len(list) > 0 {
+		picks = append(picks, list[0])
+	}
+	var single *Candidate
+	for i, c := range all {
+		if f, ok := of(c); ok && f.Channels == 1 && (single == nil || c.Value > single.Value) {
+			single = &all[i]
+		}
+	}
+	if single != nil && (len(picks) == 0 || picks[0].Name != single.Name || picks[0].Parameters != single.Parameters) {
+		picks = append(picks, *single)
+	}
+	for _, c := range picks {
+		f, ok := of(c)
+		if !ok {
+			continue
+		}
+		words := fmt.Sprintf("First-layer weights of %s against the age of an input spike: the mean over each group's synapses, shaded by their standard deviation.", cut(c.Name, 60))
+		if f.Channels == 1 {
+			words += " Dashed: the exponential that fits best."
+			if s.Neuron.Tau > 0 {
+				words += fmt.Sprintf(" The membrane's own time constant is %s ms; nobody told the surrogate.", figures(s.Neuron.Tau, 3))
+			}
+		}
+		out = append(out, figure{Heading: "What the surrogate learned of the synapses", Words: words,
+			Plot: template.HTML(filtersPlot(f, s.Neuron.Synapses))})
+	}
+	if len(out) > 1 {
+		out[1].Heading = "The same in a single filter"
+	}
+	return out
+}
+
+// stamp is a time for report.json; the zero time is none.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,226 @@
+package equivalence
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// integer writes 8005 as 8,005.
+func integer(n int) string {
+	s := strconv.Itoa(n)
+	sign := ""
+	if s[0] == '-' {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// short writes a count in two or three figures: 950, 8.01k, 1.2M; 6.9×10¹⁴ beyond.
+func short(x float64) string {
+	switch a := math.Abs(x); {
+	case math.IsNaN(x) || math.IsInf(x, 0):
+		return "–"
+	case a < 1000:
+		return figures(x, 3)
+	case a < 999.5e3:
+		return figures(x/1e3, 3) + "k"
+	case a < 999.5e6:
+		return figures(x/1e6, 3) + "M"
+	}
+	return power(x)
+}
+
+// figures rounds to n significant figures without an exponent or trailing zeros.
+func figures(x float64, n int) string {
+	if x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
+		return strconv.FormatFloat(x, 'g', -1, 64)
+	}
+	decimals := n - 1 - int(math.Floor(math.Log10(math.Abs(x))))
+	if decimals <= 0 {
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	}
+	s := strconv.FormatFloat(x, 'f', min(decimals, 12), 64)
+	return strings.TrimRight(strings.TrimRight(s, "0"), ".")
+}
+
+// power writes 6.88e14 as 6.9×10¹⁴.
+func power(x float64) string {
+	if x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
+		return "–"
+	}
+	e := int(math.Floor(math.Log10(math.Abs(x))))
+	m := figures(x/math.Pow10(e), 2)
+	if m == "10" {
+		m, e = "1", e+1
+	}
+	out := "10" + superscript(e)
+	if m != "1" {
+		out = m + "×" + out
+	}
+	return out
+}
+
+func superscript(n int) string {
+	var b strings.Builder
+	for _, r := range strconv.Itoa(n) {
+		if r == '-' {
+			b.WriteRune('⁻')
+		} else {
+			b.WriteRune([]rune("⁰¹²³⁴⁵⁶⁷⁸⁹")[r-'0'])
+		}
+	}
+	return b.String()
+}
+
+// inWords writes 6.88e14 as "690 trillion".
+func inWords(x float64) string {
+	for _, u := range []struct {
+		of   float64
+		word string
+	}{{1e15, "quadrillion"}, {1e12, "trillion"}, {1e9, "billion"}, {1e6, "million"}} {
+		if x >= u.of*0.995 && x < u.of*1e4 {
+			return figures(x/u.of, 2) + " " + u.word
+		}
+	}
+	if x < 1e6 {
+		return integer(int(math.Round(x)))
+	}
+	return power(x)
+}
+
+// fraction writes a fidelity with as many decimals as its distance from 1 needs: 0.9, 0.9974, 0.99981.
+func fraction(x float64, least int) string {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return "–"
+	}
+	n := least
+	if d := 1 - x; d > 0 && d < 1 {
+		n = max(n, min(7, int(math.Ceil(-math.Log10(d)-1e-9))+1))
+	}
+	s := strconv.FormatFloat(x, 'f', n, 64)
+	if strings.HasPrefix(s, "-") {
+		return "−" + s[1:]
+	}
+	return s
+}
+
+// threshold writes a threshold as it was asked for.
+func threshold(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+
+// duration writes seconds as 0.4 s, 38 s, 12 min or 3.1 h.
+func duration(s float64) string {
+	switch {
+	case math.IsNaN(s) || math.IsInf(s, 0):
+		return "–"
+	case s < 100:
+		return figures(s, 2) + " s"
+	case s < 100*60:
+		return figures(s/60, 2) + " min"
+	case s < 100*3600:
+		return figures(s/3600, 2) + " h"
+	}
+	return figures(s/86400, 2) + " days"
+}
+
+// printable replaces control characters, which a terminal or a browser might obey.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar || unicode.Is(unicode.Bidi_Control, r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// metricName is a measure as a reader knows it.
+func metricName(metric string) string {
+	switch metric {
+	case "auc":
+		return "ROC AUC"
+	case "average_precision":
+		return "average precision"
+	case "explained_variance":
+		return "explained variance of the voltage"
+	case "f1_1ms", "f1_2ms", "f1_5ms":
+		return "spike F1 within " + strings.TrimSuffix(strings.TrimPrefix(metric, "f1_"), "ms") + " ms"
+	}
+	return metric
+}
+
+// neuronName is the neuron as it is called in a sentence.
+func (s *Study) neuronName() string {
+	m := printable(s.Neuron.Model)
+	if m == "" {
+		m = "unnamed"
+	}
+	return m
+}
+
+// Headline is the answer in one line.
+func (s *Study) Headline(a Answer) string {
+	if !a.Reached {
+		return fmt.Sprintf("No surrogate tried is equivalent to one %s neuron yet.", s.neuronName())
+	}
+	return fmt.Sprintf("%s parameters are equivalent to one %s neuron.", integer(a.Parameters), s.neuronName())
+}
+
+// Sentences is the answer in full: what reached the fidelity, how sure that is and what just failed.
+func (s *Study) Sentences(a Answer) []string {
+	name := metricName(a.Metric)
+	at := name + " " + threshold(a.Threshold)
+	if a.Tried == 0 {
+		return []string{"No surrogate has a " + name + " yet: every training failed, or the test episodes do not define it."}
+	}
+	value := func(c *Candidate) string {
+		out := fraction(c.Value, 3)
+		if c.Low != nil {
+			out += fmt.Sprintf(" (95 %% interval %s–%s)", fraction(*c.Low, 3), fraction(*c.High, 3))
+		}
+		if c.Seeds > 1 {
+			out += fmt.Sprintf(", mean of %d seeds", c.Seeds)
+		}
+		return out
+	}
+	var out []string
+	if !a.Reached {
+		out = append(out, fmt.Sprintf("None of the %s tried reaches %s on unseen episodes.", plural(a.Tried, "surrogate"), at),
+			fmt.Sprintf("The best is %s with %s parameters: %s.", printable(a.Best.Name), integer(a.Best.Parameters), value(a.Best)),
+			"Train longer, on more episodes, or try larger surrogates.")
+		if a.Low != nil {
+			out = append(out, fmt.Sprintf("Within its interval, %s parameters may already be enough.", integer(*a.Low)))
+		}
+		return out
+	}
+	out = append(out, fmt.Sprintf("%s is the smallest of %s tried that reaches %s on unseen episodes: %s.",
+		printable(a.Smallest.Name), plural(a.Tried, "surrogate"), at, value(a.Smallest)))
+	switch {
+	case a.Below == nil:
+		out = append(out, "Nothing smaller was tried, so the true number may be lower.")
+	default:
+		out = append(out, fmt.Sprintf("The largest tried below it, %s with %s parameters, does not reach it: %s.",
+			printable(a.Below.Name), integer(a.Below.Parameters), value(a.Below)))
+	}
+	switch {
+	case a.Low != nil && a.High != nil && *a.Low == *a.High:
+		out = append(out, "No other surrogate tried is consistent with the threshold: the 95 % interval does not leave this size.")
+	case a.Low != nil && a.High != nil:
+		out = append(out, fmt.Sprintf("95 %% interval of the answer, among the sizes tried: %s to %s.", integer(*a.Low), integer(*a.High)))
+	case a.Low != nil:
+		out = append(out, fmt.Sprintf("95 %% interval of the answer: from %s up; no surrogate tried reaches the threshold at the lower end of its own interval.",
+			integer(*a.Low)))
+	}
+	return out
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return integer(n) + " " + word + "s"
+}
