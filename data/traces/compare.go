@@ -20,7 +20,8 @@ type Mismatch struct {
 
 func (m *Mismatch) Error() string {
 	if m.merging {
-		return fmt.Sprintf("traces: %s is no part of this data set: %s is %s there and %s here", m.Dir, m.Key, m.There, m.Here)
+		return fmt.Sprintf("traces: %s is no part of this data set: %s is %s there and %s here",
+			m.Dir, m.Key, m.There, m.Here)
 	}
 	return fmt.Sprintf("traces: %s holds a data set of another configuration: %s is %s there and %s here: "+
 		"change it back, choose another folder, or give --overwrite", m.Dir, m.Key, m.There, m.Here)

@@ -82,7 +82,8 @@ func (in *Info) shardArrays() []array {
 			chunk: []int64{room}, fill: fill, attrs: attrs}
 	}
 	each := func(name, dtype string, attrs map[string]any) array {
-		return array{name: name, dtype: dtype, dims: []string{"sample"}, shape: []int64{n}, chunk: []int64{per}, attrs: attrs}
+		return array{name: name, dtype: dtype, dims: []string{"sample"}, shape: []int64{n},
+			chunk: []int64{per}, attrs: attrs}
 	}
 	out := []array{
 		somaV: dense("soma_v", map[string]any{"units": "mV", "long_name": "membrane potential at the soma"}),
@@ -242,7 +243,8 @@ func covered(what string, total, n int, run func(i int) (name string, first, cou
 		case seen[name]:
 			return fmt.Errorf("traces: %s: %q is there twice", what, name)
 		case first != next || count < 0 || count > total-next:
-			return fmt.Errorf("traces: %s: %q has %d from %d: want at most %d from %d", what, name, count, first, total-next, next)
+			return fmt.Errorf("traces: %s: %q has %d from %d: want at most %d from %d",
+				what, name, count, first, total-next, next)
 		}
 		seen[name] = true
 		next += count

@@ -67,7 +67,7 @@ func (e entry) check(b []byte) error {
 		return fmt.Errorf("%d bytes, want %d", len(b), e.Length)
 	}
 	if got := checksum(b); got != e.SHA256 {
-		return fmt.Errorf("checksum %.12s.., want %.12s..", got, e.SHA256)
+		return fmt.Errorf("checksum starts %.12s, want %.12s", got, e.SHA256)
 	}
 	return nil
 }
@@ -114,7 +114,8 @@ func readHeader(dir string) (*header, error) {
 
 func (h *header) check() error {
 	if h.Format != formatName || h.Number != formatNumber {
-		return fmt.Errorf("traces: format %q version %d: this neq reads %q version %d", h.Format, h.Number, formatName, formatNumber)
+		return fmt.Errorf("traces: format %q version %d: this neq reads %q version %d",
+			h.Format, h.Number, formatName, formatNumber)
 	}
 	return h.Info.check()
 }
@@ -138,7 +139,8 @@ func (s *shardEntry) check(in *Info, k int, arrays []array) error {
 	first, n := in.ShardSamples(k)
 	switch {
 	case s.Shard != k || s.First != first || s.Samples != n:
-		return fmt.Errorf("is of shard %d with %d samples from %d, want shard %d with %d from %d", s.Shard, s.Samples, s.First, k, n, first)
+		return fmt.Errorf("is of shard %d with %d samples from %d, want shard %d with %d from %d",
+			s.Shard, s.Samples, s.First, k, n, first)
 	case s.Events < 0 || s.Events > int64(in.EventCapacity):
 		return fmt.Errorf("%d input events, want at most %d", s.Events, in.EventCapacity)
 	case s.Spikes < 0 || s.Spikes > int64(in.SpikeCapacity):

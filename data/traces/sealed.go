@@ -55,7 +55,7 @@ func unseal(b []byte, v sealable) error {
 	io.WriteString(h, noSeal)
 	h.Write(b[at+len(noSeal):])
 	if got := hex.EncodeToString(h.Sum(nil)); got != said {
-		return fmt.Errorf("checksum %.12s.., want %.12q..: the file is damaged or was edited", got, said)
+		return fmt.Errorf("checksum starts %.12s, want %.12q: the file is damaged or was edited", got, said)
 	}
 	return decodeJSON(b, v)
 }

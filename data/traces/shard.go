@@ -29,10 +29,12 @@ func (s *Shard) check(in *Info, k int) error {
 		return fmt.Errorf("%d input synapses for %d input times", len(s.InputSynapse), len(s.InputTime))
 	}
 	if len(s.InputTime) > in.EventCapacity {
-		return fmt.Errorf("%d input events are over event_capacity %d: use fewer samples per shard or a lower rate", len(s.InputTime), in.EventCapacity)
+		return fmt.Errorf("%d input events are over event_capacity %d: use fewer samples per shard or a lower rate",
+			len(s.InputTime), in.EventCapacity)
 	}
 	if len(s.SpikeTime) > in.SpikeCapacity {
-		return fmt.Errorf("%d output spikes are over spike_capacity %d: use fewer samples per shard", len(s.SpikeTime), in.SpikeCapacity)
+		return fmt.Errorf("%d output spikes are over spike_capacity %d: use fewer samples per shard",
+			len(s.SpikeTime), in.SpikeCapacity)
 	}
 	if err := s.checkEvents(in, "input event", s.InputStart, s.InputTime); err != nil {
 		return err
@@ -208,7 +210,8 @@ func fromFrames(in *Info, entry *shardEntry, c *codec, frames [][]byte) (*Shard,
 	in.splitOf(k, want)
 	for i := range of {
 		if of[i] != want[i] {
-			return nil, &chunkError{entry.Files[split].Path, fmt.Errorf("sample %d is of split %d, want %d", s.First+i, of[i], want[i])}
+			err := fmt.Errorf("sample %d is of split %d, want %d", s.First+i, of[i], want[i])
+			return nil, &chunkError{entry.Files[split].Path, err}
 		}
 	}
 	for i := range in.Record {
@@ -229,7 +232,8 @@ func take[T value](c *codec, e *shardEntry, frames [][]byte, a, n, used int, isP
 	}
 	for i, x := range v[used:] {
 		if !isPad(x) {
-			return nil, &chunkError{e.Files[a].Path, fmt.Errorf("value %d is %v, want padding from %d on", used+i, x, used)}
+			err := fmt.Errorf("value %d is %v, want padding from %d on", used+i, x, used)
+			return nil, &chunkError{e.Files[a].Path, err}
 		}
 	}
 	return v[:used:used], nil
@@ -240,7 +244,8 @@ func offsets(start, count []int64, base, room int64) ([]int64, error) {
 	out := make([]int64, len(start)+1)
 	for i := range start {
 		if start[i] != base+out[i] || count[i] < 0 || count[i] > room-out[i] {
-			return nil, fmt.Errorf("entry %d has %d from %d, want at most %d from %d", i, count[i], start[i], room-out[i], base+out[i])
+			return nil, fmt.Errorf("entry %d has %d from %d, want at most %d from %d",
+				i, count[i], start[i], room-out[i], base+out[i])
 		}
 		out[i+1] = out[i] + count[i]
 	}

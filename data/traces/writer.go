@@ -138,7 +138,8 @@ func (w *Writer) enter(o Options) (there bool, err error) {
 	case kind == isEmpty:
 		return false, nil
 	case kind == isForeign && (o.Resume || o.Overwrite):
-		return false, fmt.Errorf("traces: %s is not empty and holds no trace data set (no %s): choose another folder", w.dir, headerFile)
+		return false, fmt.Errorf("traces: %s is not empty and holds no trace data set (no %s): choose another folder",
+			w.dir, headerFile)
 	case kind == isForeign:
 		return false, w.notEmpty()
 	case o.Overwrite && o.Parts == 1:
@@ -257,9 +258,11 @@ func (w *Writer) WriteShard(k int, s *Shard) error {
 // write encodes the chunks one after the other and lets their files sync side by side: waiting for the disk is
 // most of the time it takes.
 func (w *Writer) write(k int, s *Shard) error {
-	r := &receipt{shardEntry: shardEntry{Shard: k, First: s.First, Samples: s.Samples, Events: int64(len(s.InputTime)),
-		Spikes: int64(len(s.SpikeTime)), Device: w.info.Device, Version: w.info.Version, Files: make([]entry, len(w.arrays))}}
-	if err := os.Remove(filepath.Join(w.dir, filepath.FromSlash(receiptPath(k)))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	r := &receipt{shardEntry: shardEntry{Shard: k, First: s.First, Samples: s.Samples,
+		Events: int64(len(s.InputTime)), Spikes: int64(len(s.SpikeTime)),
+		Device: w.info.Device, Version: w.info.Version, Files: make([]entry, len(w.arrays))}}
+	receiptFile := filepath.Join(w.dir, filepath.FromSlash(receiptPath(k)))
+	if err := os.Remove(receiptFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err // a stale receipt must not outlive its files
 	}
 	errs := make([]error, len(w.arrays))
@@ -282,5 +285,5 @@ func (w *Writer) write(k int, s *Shard) error {
 	if err != nil {
 		return err
 	}
-	return advise(w.disk.WriteFile(filepath.Join(w.dir, filepath.FromSlash(receiptPath(k))), b))
+	return advise(w.disk.WriteFile(receiptFile, b))
 }
