@@ -65,6 +65,19 @@ func TestBarOnTerminal(t *testing.T) {
 	}
 }
 
+// A line longer than the terminal would wrap, and every redraw leave one behind.
+func TestBarFits(t *testing.T) {
+	var out bytes.Buffer
+	p := start("train", 10, Options{Out: &out}, true, time.Now)
+	p.Text(strings.Repeat("µ", 500))
+	p.End()
+	for _, line := range strings.Split(strings.ReplaceAll(out.String(), "\x1b[0K", ""), "\r") {
+		if n := len([]rune(strings.TrimRight(line, "\n"))); n > 80 {
+			t.Errorf("a line of %d columns", n)
+		}
+	}
+}
+
 func TestLogWithoutTerminal(t *testing.T) {
 	var out, log bytes.Buffer
 	c := &clock{time.Unix(0, 0)}

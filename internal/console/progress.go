@@ -149,7 +149,28 @@ func (p *Progress) update(change func()) {
 const (
 	barSteps = 1000
 	redraw   = 100 * time.Millisecond
+
+	barMargin = 11 // columns of percentage and blanks: a line that wraps cannot be redrawn in place
 )
+
+// width is that of the terminal in columns.
+func (p *Progress) width() int {
+	if f, ok := p.o.Out.(*os.File); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+			return w
+		}
+	}
+	return 80
+}
+
+// fit cuts what does not fit into so many columns.
+func fit(s string, columns int) string {
+	r := []rune(s)
+	if len(r) <= columns {
+		return s
+	}
+	return string(r[:max(columns, 0)])
+}
 
 // draw shows the bar, ten times a second at most; it is best effort: work does not stop because a terminal went
 // away. The library ignores a full bar's later changes, so the bar is full only once it has ended.
@@ -163,7 +184,7 @@ func (p *Progress) draw() {
 	if p.ended {
 		full = barSteps
 	}
-	p.bar.Describe(p.line())
+	p.bar.Describe(fit(p.line(), p.width()-len(p.title)-barMargin))
 	_ = p.bar.Set64(min(full, int64(barSteps*float64(max(p.done, 0))/float64(max(p.total, 1)))))
 }
 
