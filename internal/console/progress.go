@@ -150,7 +150,7 @@ const (
 	barSteps = 1000
 	redraw   = 100 * time.Millisecond
 
-	barMargin = 11 // columns of percentage and blanks: a line that wraps cannot be redrawn in place
+	barMargin = 14 // columns of percentage and blanks: a line that wraps cannot be redrawn in place
 )
 
 // width is that of the terminal in columns.
