@@ -15,7 +15,8 @@ func loaderOf(t testing.TB, src source, change func(*Config)) (*loader, *Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Config{Batch: 6, Window: 90, ShardsInMemory: 2, Seed: 5}
+	// 500 - 91 + 1 = 410 starts make 5 stretches of 82: where a window starts says which stretch it is of.
+	c := &Config{Batch: 6, Window: 91, ShardsInMemory: 2, Seed: 5}
 	if change != nil {
 		change(c)
 	}

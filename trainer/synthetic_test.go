@@ -22,7 +22,7 @@ type synthetic struct {
 }
 
 func small() synthetic {
-	return synthetic{excitatory: 8, inhibitory: 3, duration: 500, perShard: 8, train: 40, validation: 8, test: 10, rate: 0.03, seed: 1}
+	return synthetic{excitatory: 8, inhibitory: 3, duration: 500, perShard: 8, train: 40, validation: 8, test: 10, rate: 0.018, seed: 1}
 }
 
 func (c synthetic) info() traces.Info {
