@@ -69,7 +69,7 @@ func start(title string, total int64, o Options, terminal bool, now func() time.
 	if terminal {
 		p.bar = progressbar.NewOptions64(barSteps,
 			progressbar.OptionSetWriter(o.Out),
-			progressbar.OptionFullWidth(),
+			progressbar.OptionSetWidth(barWidth), // less where the terminal is narrow
 			progressbar.OptionShowDescriptionAtLineEnd(),
 			progressbar.OptionSetElapsedTime(false),
 			progressbar.OptionSetPredictTime(false),
@@ -150,7 +150,10 @@ const (
 	barSteps = 1000
 	redraw   = 100 * time.Millisecond
 
-	barMargin = 14 // columns of percentage and blanks: a line that wraps cannot be redrawn in place
+	// In columns. A line that wraps cannot be redrawn in place.
+	barWidth  = 24
+	barMargin = 10 // percentage and blanks
+	textWidth = 24 // kept for the text when both do not fit
 )
 
 // width is that of the terminal in columns.
@@ -184,7 +187,8 @@ func (p *Progress) draw() {
 	if p.ended {
 		full = barSteps
 	}
-	p.bar.Describe(fit(p.line(), p.width()-len(p.title)-barMargin))
+	room := p.width() - len([]rune(p.title)) - barMargin
+	p.bar.Describe(fit(p.line(), max(room-barWidth, min(room, textWidth))))
 	_ = p.bar.Set64(min(full, int64(barSteps*float64(max(p.done, 0))/float64(max(p.total, 1)))))
 }
 
