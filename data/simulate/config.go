@@ -166,7 +166,7 @@ func (p *Plan) describe(c Config, groups []stimulus.Group, total int, version st
 			return fmt.Errorf("simulation.record[%d]: %q: %s has the state variables %s, each recorded once and v always", i, name, c.Neuron.Model, strings.Join(states[1:], ", "))
 		}
 		p.record = append(p.record, k)
-		p.Info.Record = append(p.Info.Record, traces.Variable{Name: name})
+		p.Info.Record = append(p.Info.Record, traces.Variable{Name: name, Unit: p.Cell.StateUnits[k]})
 	}
 	p.Info.EventCapacity = p.protocol.Capacity(p.Info.SamplesPerShard)
 	p.Info.SpikeCapacity = max(1, p.Info.SamplesPerShard*s.Duration/2)

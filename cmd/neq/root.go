@@ -1,0 +1,200 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"neq/cuda"
+	"neq/internal/console"
+)
+
+// flags are those of several subcommands.
+type flags struct {
+	device    string
+	threads   int
+	sets      []string
+	out       string
+	resume    bool
+	overwrite bool
+	part      string
+	json      bool
+	quiet     bool
+	seed      uint64
+}
+
+func newRoot() *cobra.Command {
+	f := &flags{}
+	root := &cobra.Command{
+		Use:   "neq",
+		Short: "How many parameters is a neuron?",
+		Long: `neq integrates many neurons in parallel, writes their inputs and outputs as a data set, fits surrogate
+networks to it, and reports how many parameters it takes to be equivalent to one neuron.`,
+		Example: `  neq init --model lif > run.yaml         a commented, runnable configuration
+  neq run run.yaml --out out              all of it: simulate, sweep, report
+  neq simulate run.yaml --out traces      neurons -> trace data set
+  neq train run.yaml --data traces --out fit
+  neq eval fit --data traces              fidelity on held-out samples
+  neq sweep run.yaml --data traces --out sweep
+  neq report sweep --out report.html      parameters per neuron-equivalent`,
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.PersistentFlags().BoolVar(&f.json, "json", false, "results on stdout as JSON")
+	root.PersistentFlags().BoolVarP(&f.quiet, "quiet", "q", false, "no progress, no remarks; errors only")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage("%w: see \"%s --help\"", err, c.CommandPath())
+	})
+	root.AddCommand(initCommand(f), modelsCommand(f), simulateCommand(f), mergeCommand(f), verifyCommand(f), inspectCommand(f),
+		trainCommand(f), evalCommand(f), sweepCommand(f), reportCommand(f), runCommand(f), doctorCommand(f))
+	for _, c := range root.Commands() {
+		wrapArgs(c)
+	}
+	return root
+}
+
+// wrapArgs makes a wrong number of arguments a usage error that shows how to call.
+func wrapArgs(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usage("%w: usage: %s", err, c.UseLine())
+			}
+			return nil
+		}
+	}
+}
+
+// compute adds the flags of commands that use a device.
+func (f *flags) compute(c *cobra.Command) {
+	c.Flags().StringVar(&f.device, "device", "auto", "auto, cpu, or cuda[:i]")
+	c.Flags().IntVar(&f.threads, "threads", 0, "CPU threads, 0 for all cores; results do not depend on it")
+}
+
+// configured adds the flags of commands that read a configuration.
+func (f *flags) configured(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.sets, "set", nil, "change a `key=value` of the configuration, such as training.steps=500; may be repeated")
+	c.Flags().Uint64Var(&f.seed, "seed", 0, "replaces the configuration's seed")
+}
+
+// output adds the flags of commands that fill a folder.
+func (f *flags) output(c *cobra.Command, what string) {
+	c.Flags().StringVarP(&f.out, "out", "o", "", what)
+	c.Flags().BoolVar(&f.resume, "resume", false, "go on where an earlier run stopped")
+	c.Flags().BoolVar(&f.overwrite, "overwrite", false, "delete what an earlier run wrote, and start again")
+	c.MarkFlagsMutuallyExclusive("resume", "overwrite")
+	if err := c.MarkFlagRequired("out"); err != nil {
+		panic(err) // a flag defined four lines up
+	}
+}
+
+// changes are the --set flags, with --seed among them.
+func (f *flags) changes(c *cobra.Command) []string {
+	if c.Flags().Changed("seed") {
+		return append([]string{"seed=" + strconv.FormatUint(f.seed, 10)}, f.sets...)
+	}
+	return f.sets
+}
+
+func (f *flags) cores() int {
+	if f.threads > 0 {
+		return f.threads
+	}
+	return runtime.NumCPU()
+}
+
+// parts reads --part: I/N with 0 <= I < N, or auto, which takes the place in a job array from the scheduler.
+func (f *flags) parts() (part, parts int, err error) {
+	switch {
+	case f.part == "":
+		return 0, 1, nil
+	case f.part == "auto":
+		return schedulerPart(os.Getenv)
+	}
+	i, n, ok := strings.Cut(f.part, "/")
+	part, err1 := strconv.Atoi(i)
+	parts, err2 := strconv.Atoi(n)
+	if !ok || err1 != nil || err2 != nil || parts < 1 || part < 0 || part >= parts {
+		return 0, 0, usage("--part %s: want I/N with 0 <= I < N, such as 0/4, or auto", f.part)
+	}
+	return part, parts, nil
+}
+
+// schedulerPart finds a process's place among its siblings in what Slurm, Kubernetes or MPI tell it.
+func schedulerPart(getenv func(string) string) (part, parts int, err error) {
+	for _, v := range [][3]string{
+		{"SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN"},
+		{"JOB_COMPLETION_INDEX", "JOB_COMPLETIONS", ""},
+		{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", ""},
+		{"PMI_RANK", "PMI_SIZE", ""},
+	} {
+		i, n := getenv(v[0]), getenv(v[1])
+		if i == "" {
+			continue
+		}
+		part, err1 := strconv.Atoi(i)
+		parts, err2 := strconv.Atoi(n)
+		if v[2] != "" {
+			first, err := strconv.Atoi(getenv(v[2]))
+			if err == nil {
+				part -= first
+			}
+		}
+		if err1 != nil || err2 != nil || part < 0 || part >= parts {
+			return 0, 0, usage("--part auto: %s=%q and %s=%q do not say which part this is: number the tasks in steps of 1, or use --part I/N", v[0], i, v[1], n)
+		}
+		return part, parts, nil
+	}
+	return 0, 0, usage("--part auto: no SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX, OMPI_COMM_WORLD_RANK or PMI_RANK in the environment: use --part I/N")
+}
+
+// openDevice opens the device asked for, and says once what "auto" chose.
+func (f *flags) openDevice() (cuda.Device, error) {
+	kind, _, _ := strings.Cut(f.device, ":")
+	switch kind {
+	case "auto", "cpu":
+	case "cuda":
+		return nil, fmt.Errorf("--device %s: this version of neq computes on the CPU only: use --device cpu", f.device)
+	default:
+		return nil, usage("--device %s: want auto, cpu or cuda[:i]", f.device)
+	}
+	d, err := cuda.NewCPU(cuda.CPUOptions{Threads: f.cores()})
+	if err != nil {
+		return nil, err
+	}
+	if kind == "auto" {
+		f.remark("device", "use", d.Name(), "why", "this version of neq computes on the CPU only")
+	}
+	return d, nil
+}
+
+// remark logs something worth knowing, unless --quiet.
+func (f *flags) remark(msg string, args ...any) {
+	if !f.quiet {
+		slog.Info(msg, args...)
+	}
+}
+
+// progress starts a bar; unit counts what a step is worth times scale.
+func (f *flags) progress(title string, total, done int64, unit string, scale float64) *console.Progress {
+	return console.Start(title, total, console.Options{Quiet: f.quiet, Log: slog.Default(), Unit: unit, Scale: scale, Done: done})
+}
+
+// result prints what a command found: v as JSON with --json, else the text.
+func (f *flags) result(w io.Writer, v any, text string) error {
+	if !f.json {
+		_, err := io.WriteString(w, text)
+		return err
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"neq/cuda/kernels/nets"
+	"neq/data/traces"
+	"neq/internal/console"
+	"neq/trainer"
+	"neq/trainer/equivalence"
+	"neq/trainer/experiment"
+)
+
+func sweepCommand(f *flags) *cobra.Command {
+	var data string
+	c := &cobra.Command{
+		Use:   "sweep CONFIG --data DATA --out FOLDER",
+		Short: "Train many surrogates: the frontier of parameters against fidelity",
+		Long: `sweep trains every surrogate of the configuration (grids and seeds expanded) and scores it on the held-out
+test samples. A trial that is done is not done again with --resume; one that was interrupted goes on.`,
+		Example: `  neq sweep run.yaml --data traces --out sweep
+  neq sweep run.yaml --data traces --out sweep --part 0/4      one of four machines sharing a folder
+  neq report sweep --out report.html`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			x, err := experiment.Load(args[0], f.changes(c))
+			if err != nil {
+				return usageError{err}
+			}
+			if err := f.sweep(c.Context(), x, data, f.out); err != nil {
+				return err
+			}
+			return f.showStudy(c, f.out)
+		},
+	}
+	f.compute(c)
+	f.configured(c)
+	f.output(c, "folder of the sweep")
+	f.data(c, &data)
+	c.Flags().StringVar(&f.part, "part", "", "train only every N-th trial, from I on: `I/N`, or auto: a scheduler's array index")
+	return c
+}
+
+// sweep trains a configuration's surrogates on a data set.
+func (f *flags) sweep(ctx context.Context, x *experiment.Config, data, out string) error {
+	if _, err := x.Trials(); err != nil {
+		return usageError{err}
+	}
+	set, err := traces.Open(data)
+	if err != nil {
+		return err
+	}
+	if err := x.CheckData(set.Info()); err != nil {
+		return usageError{err}
+	}
+	o := x.Sweep()
+	if o.Part, o.Parts, err = f.parts(); err != nil {
+		return err
+	}
+	f.adviseBLAS()
+	bar, hook := f.trainingBar()
+	o.DataDir, o.OutDir, o.Resume, o.Overwrite, o.Threads = data, out, f.resume, f.overwrite, f.cores()
+	o.Study.Version = version
+	o.Hooks = []func(trainer.Progress){hook}
+	o.Trials = []func(trainer.TrialDone){func(d trainer.TrialDone) {
+		bar.end()
+		switch r := d.Row; {
+		case r.Error != "":
+			f.remark("trial failed", "surrogate", r.Name, "error", r.Error)
+		case !d.Skipped:
+			f.remark(fmt.Sprintf("trial %d of %d", d.Done, d.Of), "surrogate", r.Name, "parameters", console.Count(r.Parameters), "AUC", fmt.Sprintf("%.4f", r.Fidelity.AUC))
+		}
+	}}
+	_, err = trainer.Sweep(ctx, o)
+	bar.end()
+	return err
+}
+
+// adviseBLAS says once what would make deep networks train faster.
+func (f *flags) adviseBLAS() {
+	if !strings.Contains(nets.BLAS(), "openblas") {
+		f.remark("matrix products", "use", nets.BLAS(), "faster", "apt-get install libopenblas0-pthread")
+	}
+}
+
+func reportCommand(f *flags) *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use:   "report SWEEP [--out report.html]",
+		Short: "Parameters per neuron-equivalent: a page, a table, JSON and CSV",
+		Long: `report reads a sweep and says how many parameters are equivalent to one neuron. With --out it writes one
+self-contained HTML page and, beside it, report.json, frontier.csv and frontier.svg.`,
+		Example: "  neq report sweep\n  neq report sweep --out report.html",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if out != "" {
+				if err := f.writeReport(args[0], out); err != nil {
+					return err
+				}
+			}
+			return f.showStudy(c, args[0])
+		},
+	}
+	c.Flags().StringVarP(&out, "out", "o", "", "HTML `file` to write")
+	return c
+}
+
+// writeReport writes the page of a sweep and the files beside it.
+func (f *flags) writeReport(sweep, page string) error {
+	s, err := equivalence.LoadStudy(sweep)
+	if err != nil {
+		return err
+	}
+	_, err = equivalence.WriteAll(page, s)
+	return err
+}
+
+// showStudy prints what a sweep found.
+func (f *flags) showStudy(c *cobra.Command, sweep string) error {
+	s, err := equivalence.LoadStudy(sweep)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		r, err := equivalence.NewReport(s)
+		if err != nil {
+			return err
+		}
+		return f.result(c.OutOrStdout(), r, "")
+	}
+	width := 100
+	if w, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil && w > 0 {
+		width = w
+	}
+	return equivalence.Table(c.OutOrStdout(), s, width)
+}
+
+func runCommand(f *flags) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "run CONFIG --out FOLDER",
+		Short: "All of it: simulate, sweep, report",
+		Long: `run simulates the configuration's neuron (FOLDER/traces), trains and scores its surrogates (FOLDER/sweep), and
+writes FOLDER/report.html. Interrupted, it exits with 75; --resume goes on.`,
+		Example: "  neq run examples/integrate-and-fire.yaml --out out/demo\n  neq run run.yaml --out out --resume",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			x, err := experiment.Load(args[0], f.changes(c))
+			if err != nil {
+				return usageError{err}
+			}
+			plan, err := x.Plan(version)
+			if err != nil {
+				return usageError{err}
+			}
+			if _, err := x.Trials(); err != nil {
+				return usageError{err}
+			}
+			if err := f.enter(); err != nil {
+				return err
+			}
+			data, sweep, page := filepath.Join(f.out, "traces"), filepath.Join(f.out, "sweep"), filepath.Join(f.out, "report.html")
+			if err := f.simulate(c.Context(), plan, data); err != nil {
+				return err
+			}
+			err = f.sweep(c.Context(), x, data, sweep)
+			var failed *trainer.FailedTrials
+			if err != nil && !errors.As(err, &failed) {
+				return err
+			}
+			if err := f.writeReport(sweep, page); err != nil {
+				return err
+			}
+			if err := f.showStudy(c, sweep); err != nil {
+				return err
+			}
+			if !f.json {
+				fmt.Fprintf(c.OutOrStdout(), "\nreport: %s\n", page)
+			}
+			return err
+		},
+	}
+	f.compute(c)
+	f.configured(c)
+	f.output(c, "folder of the experiment")
+	return c
+}
+
+// enter refuses a folder that is not empty, unless told to resume or overwrite what is there.
+func (f *flags) enter() error {
+	entries, err := os.ReadDir(f.out)
+	if err == nil && len(entries) > 0 && !f.resume && !f.overwrite {
+		return usage("%s is not empty: use --resume to go on with the experiment there, or --overwrite", f.out)
+	}
+	return nil
+}

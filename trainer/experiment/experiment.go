@@ -1,0 +1,165 @@
+// Package experiment reads a configuration file, the whole of an experiment: which neuron, under which input,
+// simulated how, imitated by which surrogates, trained how, and which fidelity is asked for.
+package experiment
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"neq/data/neuron"
+	"neq/data/simulate"
+	"neq/data/traces"
+	"neq/internal/config"
+	"neq/surrogates"
+	"neq/trainer"
+	"neq/trainer/equivalence"
+	"neq/trainer/fidelity"
+)
+
+// Config is a configuration file. Every section has the type of the room that uses it.
+type Config struct {
+	Title           string `yaml:"title,omitempty" json:"title"`
+	simulate.Config `yaml:",inline"`
+	Surrogates      []trainer.Entry `yaml:"surrogates,omitempty" json:"surrogates"`
+	Training        trainer.Config  `yaml:"training,omitempty" json:"training"`
+	Report          Report          `yaml:"report,omitempty" json:"report"`
+
+	file *config.File
+}
+
+// Report is the `report:` section: the question.
+type Report struct {
+	Fidelity  string  `yaml:"fidelity,omitempty" json:"fidelity"`   // a measure of fidelity.Metrics; default auc
+	Threshold float64 `yaml:"threshold,omitempty" json:"threshold"` // what a surrogate must reach to be equivalent; default 0.99
+}
+
+// Load reads a configuration file, changes single keys of it ("training.steps=100"), and checks what can be
+// checked without the data. Errors name the file and, where they can, the line.
+func Load(path string, sets []string) (*Config, error) {
+	c := &Config{}
+	file, err := config.Load(path, sets, c)
+	if err != nil {
+		return nil, err
+	}
+	c.file = file
+	if c.Title == "" {
+		c.Title = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	}
+	if c.Report.Fidelity == "" {
+		c.Report.Fidelity = "auc"
+	}
+	if c.Report.Threshold == 0 {
+		c.Report.Threshold = 0.99
+	}
+	return c, file.Explain(c.check())
+}
+
+func (c *Config) check() error {
+	if !(c.Report.Threshold > 0 && c.Report.Threshold <= 1) {
+		return fmt.Errorf("report.threshold: %g: want more than 0 and at most 1", c.Report.Threshold)
+	}
+	known := fidelity.Metrics()
+	for _, m := range known {
+		if m == c.Report.Fidelity {
+			return c.Training.Validate()
+		}
+	}
+	return fmt.Errorf("report.fidelity: %q: one of %s", c.Report.Fidelity, strings.Join(known, ", "))
+}
+
+// Plan compiles the neuron and plans its data set. Relative files are looked up beside the configuration.
+func (c *Config) Plan(version string) (*simulate.Plan, error) {
+	p, err := simulate.NewPlan(c.Config, version, filepath.Dir(c.file.Path))
+	return p, c.file.Explain(err)
+}
+
+// Trials lists what a sweep would train.
+func (c *Config) Trials() ([]trainer.Trial, error) {
+	inputs := 0
+	for _, g := range c.Neuron.Synapses {
+		inputs += g.Count
+	}
+	t, err := trainer.Trials(c.Surrogates, c.Training, inputs)
+	return t, c.file.Explain(err)
+}
+
+// Surrogate returns the architecture and the training of one trial, by name; "" is the first.
+func (c *Config) Surrogate(name string) (surrogates.Spec, trainer.Config, error) {
+	trials, err := c.Trials()
+	if err != nil {
+		return surrogates.Spec{}, trainer.Config{}, err
+	}
+	var names []string
+	for _, t := range trials {
+		if t.Name == name || name == "" {
+			return t.Spec, t.Config, nil
+		}
+		names = append(names, t.Name)
+	}
+	return surrogates.Spec{}, trainer.Config{}, fmt.Errorf("%s has no surrogate %q: it has %s", c.file.Path, name, strings.Join(names, ", "))
+}
+
+// Sweep is the options of a sweep over the configuration's surrogates; the caller adds folders and hooks.
+func (c *Config) Sweep() trainer.SweepOptions {
+	return trainer.SweepOptions{Surrogates: c.Surrogates, Config: c.Training, Study: c.study()}
+}
+
+// CheckData tells whether a data set was simulated from this configuration; the error names what differs.
+func (c *Config) CheckData(info traces.Info) error {
+	inputs := 0
+	for _, g := range c.Neuron.Synapses {
+		inputs += g.Count
+	}
+	if c.Neuron.Model != "" && (c.Neuron.Model != info.Neuron || inputs != info.Inputs) {
+		return fmt.Errorf("%s describes a %s neuron with %d synapses, the data set holds a %s neuron with %d",
+			c.file.Path, c.Neuron.Model, inputs, info.Neuron, info.Inputs)
+	}
+	return nil
+}
+
+// study describes the experiment for the report.
+func (c *Config) study() equivalence.Study {
+	s := equivalence.Study{Title: c.Title, Stimulus: c.stimulus(), Metric: c.Report.Fidelity, Threshold: c.Report.Threshold,
+		Neuron: equivalence.Neuron{Model: c.Neuron.Model, Set: c.Neuron.Set}}
+	m, err := neuron.Lookup(c.Neuron.Model)
+	if err != nil {
+		return s
+	}
+	if s.Neuron.Set == "" {
+		s.Neuron.Set = m.Sets[0].Name
+	}
+	if cell, err := neuron.Compile(c.Neuron, neuron.Options{Seed: c.Seed}); err == nil {
+		s.Neuron.Threshold = cell.Program.Threshold
+	}
+	if tau, err := neuron.MembraneTau(c.Neuron); err == nil {
+		s.Neuron.Tau = tau
+	}
+	for _, g := range c.Neuron.Synapses {
+		unit := m.ConductanceUnit
+		if g.Kind == "delta" {
+			unit = "mV"
+		}
+		s.Neuron.Synapses = append(s.Neuron.Synapses, equivalence.Synapses{Name: g.Name, Kind: g.Kind, Count: g.Count, Weight: fmt.Sprintf("%v %s", g.Weight, unit)})
+	}
+	return s
+}
+
+// stimulus says in words what the neuron receives.
+func (c *Config) stimulus() string {
+	var s string
+	switch st := c.Stimulus; st.Protocol {
+	case "modulated":
+		s = "modulated Poisson input (Beniaguev, Segev & London 2021)"
+	case "poisson":
+		s = "Poisson input at constant rates"
+	case "replay":
+		s = "events replayed from " + filepath.Base(st.File)
+	default:
+		s = "no synaptic input"
+	}
+	if i := c.Stimulus.Current; i != nil {
+		s += fmt.Sprintf(", and a current of %v from %g to %g ms", i.Amplitude, i.Start, i.Stop)
+	}
+	return s
+}

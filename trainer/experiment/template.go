@@ -1,0 +1,122 @@
+package experiment
+
+import (
+	"fmt"
+	"strings"
+
+	"neq/data/neuron"
+)
+
+// drive is an input under which a model spikes at a few Hz, for a configuration to start from.
+type drive struct {
+	excitatory, inhibitory string // kinds
+	weights                [2]float64
+	perTree                [2]float64 // excitatory events per 100 ms
+	offset                 [2]float64
+	clip                   float64 // mV
+}
+
+// drives were chosen by simulation: each gives its model's default set an output of 0.3 to 20 Hz, which the
+// package's tests check.
+var drives = map[string]drive{
+	"lif":        {"delta", "delta", [2]float64{2, -2}, [2]float64{0, 50}, [2]float64{-50, -15}, -55},
+	"izhikevich": {"delta", "delta", [2]float64{2, -2}, [2]float64{0, 50}, [2]float64{-50, -15}, 0},
+	"adex":       {"ampa", "gaba_a", [2]float64{2, 2}, [2]float64{0, 100}, [2]float64{-100, -30}, -45},
+	"":           {"ampa", "gaba_a", [2]float64{2, 2}, [2]float64{0, 60}, [2]float64{-60, -15}, -40},
+}
+
+// Template writes a commented configuration for a neuron model, ready to run.
+func Template(model string) (string, error) {
+	m, err := neuron.Lookup(model)
+	if err != nil {
+		return "", err
+	}
+	d, ok := drives[model]
+	if !ok {
+		d = drives[""]
+	}
+	var b strings.Builder
+	p := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
+	p("# How many parameters is this neuron? Written by: neq init --model %s", model)
+	p("# Run it with:  neq run THIS_FILE --out out")
+	p("# What is left out has a default; unknown keys are errors. Change single values with --set key=value.")
+	p("")
+	p("title: %s", m.Description)
+	p("seed: 1")
+	p("")
+	p("neuron:")
+	p("  model: %s    # %s", m.Name, m.Source)
+	var sets []string
+	for _, s := range m.Sets {
+		sets = append(sets, s.Name)
+	}
+	p("  set: %s    # of: %s", m.Sets[0].Name, strings.Join(sets, ", "))
+	p("  parameters: {}    # whatever differs from the set; there are:")
+	for _, q := range m.Parameters {
+		value := q.Default
+		if v, ok := m.Sets[0].Parameters[q.Name]; ok {
+			value = v
+		}
+		p("    # %s: %g    %s, %g to %g: %s", q.Name, value, unit(q.Unit), q.Min, q.Max, q.Doc)
+	}
+	p("  synapses:    # kinds: delta (weight in mV), ampa, nmda, gaba_a, gaba_b (peak conductance in %s)", m.ConductanceUnit)
+	p("    - {name: exc, kind: %s, count: 80, weight: %g}    # or weight: {distribution: lognormal, mean: %g, sd: %g}", d.excitatory, d.weights[0], d.weights[0], d.weights[0]/2)
+	p("    - {name: inh, kind: %s, count: 20, weight: %g}    # add release_probability: 0.5 for unreliable synapses", d.inhibitory, d.weights[1])
+	p("")
+	p("stimulus:")
+	p("  protocol: modulated    # Beniaguev, Segev & London 2021; or poisson (rates_hz: {exc: 5}), replay (file: events.csv), none")
+	p("  trees:")
+	p("    - excitatory: exc")
+	p("      inhibitory: inh")
+	p("      excitatory_per_100ms: [%g, %g]    # events on the whole group, drawn anew in every interval", d.perTree[0], d.perTree[1])
+	p("      inhibitory_offset: [%g, %g]       # inhibitory events lie between these above the excitatory", d.offset[0], d.offset[1])
+	p("  # current: {start_ms: 100, stop_ms: 600, amplitude: [0, 1]}    # %s; two values: each sample draws between them", m.CurrentUnit)
+	p("")
+	p("simulation:")
+	p("  dt_ms: %g    # time step", m.DefaultDt)
+	p("  solver: euler    # or staggered: second order in the time step")
+	p("  precision: float32    # or float64, for reference runs")
+	p("  duration_ms: 6000    # of a sample")
+	p("  samples: {train: 600, validation: 60, test: 120}")
+	p("  samples_per_shard: 60    # the unit of writing and resuming")
+	p("  # record: [%s]    # other state variables to keep, at 1 ms", recordable(m))
+	p("")
+	p("surrogates:    # each is trained; the smallest that is faithful is the answer")
+	p("  - {family: filter, grid: {window_ms: [10, 20, 40, 80]}}    # one temporal filter over all inputs")
+	p("  - {family: tcn, depth: 2, width: 1, kernels: [1, 40], activation: tanh}    # one weight a synapse, then one filter for all")
+	p("  - {family: fcn, window_ms: 40, width: 8}    # one hidden layer")
+	p("  - {family: tcn, depth: 3, width: 16, kernels: [20, 10, 10], activation: relu, batch_norm: true}    # a temporally convolutional network")
+	p("")
+	p("training:")
+	p("  optimiser: nadam    # or adam")
+	p("  learning_rate: 0.01")
+	p("  schedule: cosine    # constant, linear, steps")
+	p("  steps: 800")
+	p("  batch: 16")
+	p("  window_ms: 400    # scored part of a training window; history before it comes on top")
+	p("  loss: {spike: 1, voltage: 0.1}")
+	p("  voltage: {clip_mv: %g}    # spikes are cut off the voltage target here", d.clip)
+	p("")
+	p("report:")
+	p("  fidelity: auc    # the measure a surrogate must reach ...")
+	p("  threshold: 0.99    # ... this much of")
+	return b.String(), nil
+}
+
+func unit(u string) string {
+	if u == "" {
+		return "no unit"
+	}
+	return u
+}
+
+func recordable(m neuron.Model) string {
+	var names []string
+	for _, s := range m.States[1:] {
+		names = append(names, s.Name)
+	}
+	if len(names) == 0 {
+		return "names of state variables"
+	}
+	return strings.Join(names, ", ")
+}
