@@ -6,10 +6,10 @@
 
 #ifdef NEQ_F64
 typedef double real;
-#define NEQ_SMALL 0.004 // where x/(1-exp(-x)) goes over to its series: see neq_rate
+#define NEQ_SMALL 1e-8 // see neq_rate
 #else
 typedef float real;
-#define NEQ_SMALL 0.03f
+#define NEQ_SMALL 2e-5f // see neq_rate
 #endif
 
 #ifdef __CUDA__
@@ -48,15 +48,12 @@ FN double neq_exp_d(double x) {
   return p * scale.d;
 }
 
-// neq_exp_f is e^x for |x| < 87, to 2e-7: 2^n times the degree-5 minimax polynomial of 2^f, |f| < 1/2
+// neq_exp2_near is 2^t for |t| < 126, to 2e-7: 2^n times the degree-5 minimax polynomial of 2^f, |f| < 1/2
 // (fitted for relative error, 7.5e-8).
-FN float neq_exp_f(float x) {
+FN float neq_exp2_near(float t) {
 #ifdef __CUDA__
-  return __nvvm_ex2_approx_f(x * 1.44269504088896f);
+  return __nvvm_ex2_approx_f(t);
 #else
-  float t = x * 1.44269504088896f;
-  t = t < -126.0f ? -126.0f : t;
-  t = t > 126.0f ? 126.0f : t;
   int n = neq_nearest(t);
   float f = t - (float)n;
   float p = 1.3276472028e-3f;
@@ -72,6 +69,22 @@ FN float neq_exp_f(float x) {
 #endif
 }
 
+// neq_exp_f is e^x, held at e^87 and e^-87 beyond.
+FN float neq_exp_f(float x) {
+  float t = x * 1.44269504088896f;
+  t = t < -126.0f ? -126.0f : t;
+  return neq_exp2_near(t > 126.0f ? 126.0f : t);
+}
+
+// neq_exp_line is exp(x slope + offset) where that is known to stay within e^-87..e^87.
+#ifdef NEQ_F64
+FN real neq_exp_line(real x, double slope, double offset) { return neq_exp_d(x * slope + offset); }
+#else
+FN real neq_exp_line(real x, double slope, double offset) {
+  return neq_exp2_near(x * (float)(slope * 1.44269504088896341) + (float)(offset * 1.44269504088896341));
+}
+#endif
+
 #ifdef NEQ_F64
 FN real neq_exp(real x) { return neq_exp_d(x); }
 #else
@@ -83,30 +96,35 @@ FN real neq_clamp(real x, real lo, real hi) {
   return x > hi ? hi : x;
 }
 
-// neq_rate is a gate's rate of the form u/(1-exp(-u)) as a fraction a/z, the exponential e = exp(-u) given.
-// Both vanish at u = 0: near it the fraction becomes the series 1 + u/2 + u^2/12 (next term u^4/720).
+// neq_rate is a gate's rate of the form u/(1-exp(-u)) as a fraction a/z, the exponential e = exp(-u) given. Both
+// vanish at u = 0, where the fraction is 1: both are moved away from 0 by NEQ_SMALL, which leaves the fraction
+// right to NEQ_SMALL/2 everywhere.
 typedef struct { real a, z; } neq_fraction;
 FN neq_fraction neq_rate(real u, real e) {
-  real z = (real)1 - e, s = (real)1 + u * ((real)0.5 + u * (real)(1.0 / 12));
-  int near = (u < (real)NEQ_SMALL) & (u > -(real)NEQ_SMALL);
-  neq_fraction r = {near ? s : u, near ? (real)1 : z};
+  real away = u < 0 ? -(real)NEQ_SMALL : (real)NEQ_SMALL;
+  neq_fraction r = {u + away, (real)1 - e + away};
   return r;
 }
 
-// neq_gate advances a gate x' = a (1-x) - b x by d ms, with a = p/z and a+b = y/z (1/ms) and d3 = d/3. The
-// exponential of cnexp is replaced by its (1,2) Pade form (1 - k/3) / (1 + 2k/3 + k^2/6), k = d(a+b): third-order,
-// L-stable, one division. Numerator and denominator are multiplied by z^2, so that z may be 0.
-FN real neq_gate(real x, real p, real y, real z, real d3) {
-  real k3 = d3 * y, num = x * z * (z - k3) + (real)3 * d3 * p * (z + (real)0.5 * k3);
-  return num / (z * (z + (real)2 * k3) + (real)1.5 * k3 * k3);
+// A gate x' = a (1-x) - b x, with a = p/z and a+b = y/z (1/ms), is advanced by d ms. The exponential of cnexp is
+// replaced by a Pade form in k = d(a+b), L-stable and one division; numerator and denominator are multiplied by a
+// power of z, so that no rate needs a division of its own. p3 is p d/3 and y3 is y d/3; neq_gate_fast takes p d and
+// y d.
+typedef struct { real num, den; } neq_ratio;
+
+// neq_gate: (1 - k/3) / (1 + 2k/3 + k^2/6), third-order.
+FN neq_ratio neq_gate(real x, real p3, real y3, real z) {
+  neq_ratio r = {x * z * (z - y3) + p3 * ((real)3 * z + (real)1.5 * y3), z * (z + (real)2 * y3) + (real)1.5 * y3 * y3};
+  return r;
 }
 
-// neq_gate_fast is neq_gate for gates whose time constant is near the step: the (2,3) Pade form
-// (1 - 2k/5 + k^2/20) / (1 + 3k/5 + 3k^2/20 + k^3/60), within 2e-4 of the exponential for k < 1.
-FN real neq_gate_fast(real x, real p, real y, real z, real d) {
-  real k = d * y, k2 = k * k, z2 = z * z, kz = k * z;
-  real num = x * z * (z2 - (real)0.4 * kz + (real)0.05 * k2) + d * p * (z2 + (real)0.1 * kz + (real)(1.0 / 60) * k2);
-  return num / (z * (z2 + (real)0.6 * kz + (real)0.15 * k2) + (real)(1.0 / 60) * k2 * k);
+// neq_gate_fast, for a time constant near the step: (1 - 2k/5 + k^2/20) / (1 + 3k/5 + 3k^2/20 + k^3/60), within
+// 2e-4 of the exponential for k < 1.
+FN neq_ratio neq_gate_fast(real x, real p, real y, real z) {
+  real z2 = z * z;
+  neq_ratio r = {x * z * (z2 + y * ((real)0.05 * y - (real)0.4 * z)) + p * (z2 + y * ((real)0.1 * z + (real)(1.0 / 60) * y)),
+                 z * z2 + y * ((real)0.6 * z2 + y * ((real)0.15 * z + (real)(1.0 / 60) * y))};
+  return r;
 }
 
 // neq_log is ln x for normal x > 0, to 1e-7 (float32) or 1e-15: exponent plus the series of 2 atanh((m-1)/(m+1)).

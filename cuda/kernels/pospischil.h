@@ -65,42 +65,49 @@ FN pospischil_state pospischil_step(pospischil_state s, pospischil_const c, real
   r.v = v;
 
   real w = neq_clamp(v, -150, 100), x = neq_clamp(w - c.vt, -95, 155);
-  real e40 = neq_exp(x * (real)(-1.0 / 40)), e20 = e40 * e40, e10 = e20 * e20, e5 = e10 * e10, e4 = e5 * e20;
-  real e18 = neq_exp(x * (real)(-1.0 / 18));
+  real e40 = neq_exp_line(x, -1.0 / 40, 0), e20 = e40 * e40, e10 = e20 * e20, e5 = e10 * e10, e4 = e5 * e20;
+  real e18 = neq_exp_line(x, -1.0 / 18, 17.0 / 18 - 2.0557250150625199); // 0.128 exp(-(x-17)/18)
 
   // m: a = 0.32 (x-13)/(1-exp(-(x-13)/4)), b = 0.28 (x-40)/(exp((x-40)/5)-1)
-  real ub = (x - (real)40) * (real)0.2, eb = e5 * (real)2980.9579870417283; // exp(8)
-  neq_fraction fa = neq_rate((x - (real)13) * (real)0.25, e4 * (real)25.790339917193062); // exp(13/4)
+  real ub = x * (real)0.2 - (real)8, eb = e5 * (real)2980.9579870417283; // exp(8)
+  neq_fraction fa = neq_rate(x * (real)0.25 - (real)3.25, e4 * (real)25.790339917193062); // exp(13/4)
   neq_fraction fb = neq_rate(ub, eb);
-  real am = (real)1.28 * fa.a, bm = (real)1.4 * (fb.a - ub * fb.z) / fb.z;
-  r.m = neq_gate(s.m, am, am + bm * fa.z, fa.z, c.d3);
+  real am = (real)3.84 * c.d3 * fa.a, bm = (real)4.2 * c.d3 * (fb.a / fb.z - ub);
+  neq_ratio m = neq_gate_fast(s.m, am, am + bm * fa.z, fa.z);
+  r.m = m.num / m.den;
   // h: a = 0.128 exp(-(x-17)/18), b = 4/(1+exp(-(x-40)/5))
-  real zh = (real)1 + eb, ah = (real)(0.128 * 2.5713782104013107) * e18 * zh; // exp(17/18)
-  r.h = neq_gate(s.h, ah, ah + (real)4, zh, c.d3);
+  real zh = (real)1 + eb, ah = c.d3 * e18 * zh;
+  neq_ratio h = neq_gate(s.h, ah, ah + (real)4 * c.d3, zh);
+  r.h = h.num / h.den;
   // n: a = 0.032 (x-15)/(1-exp(-(x-15)/5)), b = 0.5 exp(-(x-10)/40)
-  neq_fraction fn = neq_rate((x - (real)15) * (real)0.2, e5 * (real)20.085536923187668); // exp(3)
-  real an = (real)0.16 * fn.a, bn = (real)(0.5 * 1.2840254166877414) * e40;              // exp(1/4)
-  r.n = neq_gate(s.n, an, an + bn * fn.z, fn.z, c.d3);
+  neq_fraction fn = neq_rate(x * (real)0.2 - (real)3, e5 * (real)20.085536923187668); // exp(3)
+  real an = (real)0.16 * c.d3 * fn.a, bn = (real)(0.5 * 1.2840254166877414) * c.d3 * e40; // exp(1/4)
+  neq_ratio n = neq_gate(s.n, an, an + bn * fn.z, fn.z);
+  r.n = n.num / n.den;
   // p: steady state 1/(1+exp(-(v+35)/10)), tau = taumax/(3.3 exp((v+35)/20) + exp(-(v+35)/20))
-  real f20 = neq_exp((w + (real)35) * (real)(-1.0 / 20)), f10 = f20 * f20, pp = c.pm * ((real)3.3 + f10);
-  r.p = neq_gate(s.p, pp, pp * ((real)1 + f10), f20 * ((real)1 + f10), c.d3);
+  real f20 = neq_exp_line(w, -1.0 / 20, -35.0 / 20), f10 = f20 * f20, pp = c.d3 * c.pm * ((real)3.3 + f10);
+  neq_ratio p = neq_gate(s.p, pp, pp * ((real)1 + f10), f20 * ((real)1 + f10));
+  r.p = p.num / p.den;
   if (with_l) {
     // q: a = 0.055 (v+27)/(1-exp(-(v+27)/3.8)), b = 0.94 exp(-(v+75)/17)
     real uq = (w + (real)27) * (real)(1 / 3.8);
-    neq_fraction fq = neq_rate(uq, neq_exp(-uq));
-    real aq = (real)(0.055 * 3.8) * fq.a, bq = (real)0.94 * neq_exp((w + (real)75) * (real)(-1.0 / 17));
-    r.q = neq_gate(s.q, aq, aq + bq * fq.z, fq.z, c.d3);
+    neq_fraction fq = neq_rate(uq, neq_exp_line(w, -1 / 3.8, -27 / 3.8));
+    real aq = (real)(0.055 * 3.8) * c.d3 * fq.a, bq = (real)0.94 * c.d3 * neq_exp_line(w, -1.0 / 17, -75.0 / 17);
+    neq_ratio q = neq_gate(s.q, aq, aq + bq * fq.z, fq.z);
+    r.q = q.num / q.den;
     // r: a = 0.000457 exp(-(v+13)/50), b = 0.0065/(1+exp(-(v+15)/28))
-    real zr = (real)1 + neq_exp((w + (real)15) * (real)(-1.0 / 28));
-    real ar = (real)0.000457 * neq_exp((w + (real)13) * (real)-0.02) * zr;
-    r.r = neq_gate(s.r, ar, ar + (real)0.0065, zr, c.d3);
+    real zr = (real)1 + neq_exp_line(w, -1.0 / 28, -15.0 / 28);
+    real ar = (real)0.000457 * c.d3 * neq_exp_line(w, -0.02, -0.26) * zr;
+    neq_ratio ri = neq_gate(s.r, ar, ar + (real)0.0065 * c.d3, zr);
+    r.r = ri.num / ri.den;
   }
   if (with_t) {
-    real y = w + c.vx, au = (real)1 / ((real)1 + neq_exp((y + (real)81) * (real)0.25));
-    real tau = (real)30.8 + ((real)211.4 + neq_exp((y + (real)113.2) * (real)0.2)) /
-                                ((real)1 + neq_exp((y + (real)84) * (real)(1 / 3.2)));
-    real rate = (real)3.74 / tau;
-    r.u = neq_gate(s.u, au * rate, rate, (real)1, c.d3);
+    real y = neq_clamp(w + c.vx, -150, 100);
+    real au = (real)1 / ((real)1 + neq_exp_line(y, 0.25, 81.0 / 4));
+    real tau = (real)30.8 + ((real)211.4 + neq_exp_line(y, 0.2, 113.2 / 5)) / ((real)1 + neq_exp_line(y, 1 / 3.2, 84 / 3.2));
+    real rate = (real)3.74 * c.d3 / tau;
+    neq_ratio u = neq_gate(s.u, au * rate, rate, (real)1);
+    r.u = u.num / u.den;
   }
   return r;
 }

@@ -1,5 +1,6 @@
 // The time loop of one kernel: included once for each, with LOOP its name, STATE and FIELDS its state, PREPARE and
-// STEP its constants and step, RESETS whether a spike is a state above the threshold (else: an upward crossing),
+// STEP its constants and step (STEP2, STEP3: further phases of a long step, each a loop over the lanes of its own, so
+// that the chain of operations in a loop is short and the processor overlaps lanes), RESETS whether a spike is a state above the threshold (else: an upward crossing),
 // HELD(l) whether events that move the voltage of lane l are ignored, PEAKED whether the record is cut at the
 // threshold. The body is compiled for no receptor, one single exponential, and any number.
 #define PASTE_(a, b) a##b
@@ -87,6 +88,24 @@ FN int64_t PASTE(LOOP, _loop)(const cells_program *p, cells_block *b, int64_t fr
       }
       old[l] = was;
     }
+#ifdef STEP2
+#pragma GCC ivdep
+    for (int l = 0; l < L; l++) {
+      STATE x;
+      FIELDS(GET)
+      x = STEP2(x);
+      FIELDS(PUT)
+    }
+#endif
+#ifdef STEP3
+#pragma GCC ivdep
+    for (int l = 0; l < L; l++) {
+      STATE x;
+      FIELDS(GET)
+      x = STEP3(x);
+      FIELDS(PUT)
+    }
+#endif
     if (__builtin_expect(hit, 0)) {
       for (int l = 0; l < L; l++) {
         if (RESETS) {
@@ -120,6 +139,8 @@ static int64_t PASTE(LOOP, _run)(const cells_program *p, cells_block *b, int64_t
 #undef FIELDS
 #undef PREPARE
 #undef STEP
+#undef STEP2
+#undef STEP3
 #undef RESETS
 #undef HELD
 #undef PEAKED

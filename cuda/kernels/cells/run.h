@@ -117,7 +117,7 @@ static void record_step(const cells_program *p, const real *state, const real *a
 #define LIF_FIELDS(F) F(0, v) F(1, hold)
 #define IZHIKEVICH_FIELDS(F) F(0, v) F(1, u)
 #define ADEX_FIELDS(F) F(0, v) F(1, w)
-#define HH_FIELDS(F) F(0, v) F(1, m) F(2, h) F(3, n)
+#define HH_FIELDS(F) F(0, v) F(1, m) F(2, h) F(3, n) F(4, e80) F(5, e18)
 #define POSPISCHIL_FIELDS(F) F(0, v) F(1, m) F(2, h) F(3, n) F(4, p) F(5, q) F(6, r) F(7, u) F(8, ca)
 
 #define LOOP lif
@@ -154,7 +154,9 @@ static void record_step(const cells_program *p, const real *state, const real *a
 #define STATE hh_state
 #define FIELDS HH_FIELDS
 #define PREPARE const hh_const c = hh_prepare(p->params, p->dt, 0)
-#define STEP(x, g, ge) hh_step(x, c, g, ge, 0)
+#define STEP(x, g, ge) hh_voltage(x, c, g, ge, 0)
+#define STEP2(x) hh_exps(x)
+#define STEP3(x) hh_gates(x, c)
 #define RESETS 0
 #define HELD(l) 0
 #define PEAKED 0
@@ -164,7 +166,9 @@ static void record_step(const cells_program *p, const real *state, const real *a
 #define STATE hh_state
 #define FIELDS HH_FIELDS
 #define PREPARE const hh_const c = hh_prepare(p->params, p->dt, 1)
-#define STEP(x, g, ge) hh_step(x, c, g, ge, 1)
+#define STEP(x, g, ge) hh_voltage(x, c, g, ge, 1)
+#define STEP2(x) hh_exps(x)
+#define STEP3(x) hh_gates(x, c)
 #define RESETS 0
 #define HELD(l) 0
 #define PEAKED 0
