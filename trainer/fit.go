@@ -208,6 +208,7 @@ func (r *run) build(src source) error {
 	if r.norm, err = normalise(train, c.Voltage.Clip, aux); err != nil {
 		return err
 	}
+	setPrior(r.net, r.norm.Rate)
 	if r.load, err = newLoader(train, c); err != nil {
 		return err
 	}
@@ -248,6 +249,17 @@ func (r *run) build(src source) error {
 	r.started, r.saved = time.Now(), time.Now()
 	r.before, r.logged = r.st.Seconds, r.st.Seconds
 	return nil
+}
+
+// setPrior starts the spike head's bias at the training split's firing rate (Hz), so that training need not first pull
+// every weight down to learn that spikes are rare (Lin et al. 2017, "Focal loss", section 4.1).
+func setPrior(net *surrogates.Network, rate float64) {
+	p := min(max(rate/1000, 1e-5), 0.5)
+	for _, w := range net.Weights() {
+		if w.Name == "heads.bias" {
+			values(w)[0] = float32(math.Log(p / (1 - p)))
+		}
+	}
 }
 
 func (r *run) close() error {

@@ -208,7 +208,7 @@ func decodeWeights(path string, b []byte, net *surrogates.Network) error {
 			return fmt.Errorf("trainer: %s has no tensor %q: it is of another architecture than %s", path, w.Name, net.Spec().Title())
 		}
 		if !sameShape(t.Shape, w.Value.Shape()) {
-			return fmt.Errorf("trainer: %s: tensor %q has shape %v, %s wants %v: it is of another architecture", path, w.Name, t.Shape, net.Spec().Title(), w.Value.Shape())
+			return fmt.Errorf("trainer: %s: tensor %q has shape %v, %s wants %v: it is of another architecture", path, w.Name, t.Shape, net.Spec().Title(), []int(w.Value.Shape()))
 		}
 		if at := firstNonFinite(t.Data); at >= 0 {
 			return fmt.Errorf("trainer: %s: value %d of tensor %q is %v", path, at, w.Name, t.Data[at])

@@ -1,0 +1,163 @@
+package trainer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"neq/internal/safetensors"
+	"neq/surrogates"
+)
+
+// interrupted leaves a fit with checkpoints of steps 9 and 10.
+func interrupted(t *testing.T) FitOptions {
+	t.Helper()
+	o := quick()
+	o.Config.ValidateEvery, o.Config.CheckpointEvery = 5, 1e-9
+	o.DataDir, o.OutDir = small().write(t), filepath.Join(t.TempDir(), "fit")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	o.Hooks = []func(Progress){func(p Progress) {
+		if p.Step == 10 && !p.Validated {
+			cancel()
+		}
+	}}
+	var in *InterruptedError
+	if _, err := Fit(ctx, o); !errors.As(err, &in) {
+		t.Fatal(err)
+	}
+	o.Hooks, o.Resume = nil, true
+	return o
+}
+
+func TestDamagedCheckpoints(t *testing.T) {
+	o := interrupted(t)
+	cp := func(name string) string { return filepath.Join(o.OutDir, checkpointFolder, "step-000000010", name) }
+	other, err := surrogates.New(surrogates.Spec{Family: "filter", Window: 50}, 11, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := encodeWeights(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flip := func(b []byte) []byte {
+		b = bytes.Clone(b)
+		b[len(b)/2] ^= 4
+		return b
+	}
+	for _, c := range []struct {
+		name, file string
+		change     func([]byte) []byte
+		want       []string
+	}{
+		{"flipped bit", weightsFile, flip, []string{weightsFile, "damaged", "to go on from step 9"}},
+		{"flipped bit", optimiserFile, flip, []string{optimiserFile, "damaged"}},
+		{"flipped bit", bestFile, flip, []string{bestFile, "damaged"}},
+		{"flipped digit", stateFile, func(b []byte) []byte { return bytes.Replace(b, []byte(`"step": 10`), []byte(`"step": 12`), 1) }, []string{stateFile, "checksum"}},
+		{"truncated", weightsFile, func(b []byte) []byte { return b[:len(b)-3] }, []string{weightsFile, "bytes, want"}},
+		{"truncated", stateFile, func(b []byte) []byte { return b[:len(b)/2] }, []string{stateFile, "damaged"}},
+		{"empty", stateFile, func([]byte) []byte { return nil }, []string{stateFile, "damaged"}},
+		{"gone", optimiserFile, nil, []string{optimiserFile, "no such file"}},
+	} {
+		good, err := os.ReadFile(cp(c.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.change == nil {
+			err = os.Remove(cp(c.file))
+		} else {
+			err = os.WriteFile(cp(c.file), c.change(good), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Fit(context.Background(), o)
+		for _, want := range c.want {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s %s: %v, want %q", c.name, c.file, err, want)
+			}
+		}
+		if err := os.WriteFile(cp(c.file), good, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Weights of another architecture, with the checksum that is theirs.
+	net, err := surrogates.New(o.Spec, 11, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = decodeWeights("some/weights.safetensors", foreign, net)
+	for _, want := range []string{"some/weights.safetensors", `"layer0.weight"`, "[11 50 1]", "[11 60 1]", "another architecture"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("foreign weights: %v, want %q", err, want)
+		}
+	}
+	if b, err := encode([]safetensors.Tensor{{Name: "x", Shape: []int{1}, Data: []float32{1}}}); err != nil || decodeWeights("w", b, net) == nil {
+		t.Errorf("weights without a tensor: %v", err)
+	}
+	// The newest removed, as the error says: the one before it goes on, and ends as if nothing had happened.
+	if err := os.RemoveAll(filepath.Join(o.OutDir, checkpointFolder, "step-000000010")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(o.OutDir, metricsFile), 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Fit(context.Background(), o); err == nil || !strings.Contains(err.Error(), "metrics.jsonl has 10 bytes") {
+		t.Errorf("metrics cut: %v", err)
+	}
+}
+
+func TestGoesOnFromTheCheckpointBefore(t *testing.T) {
+	o := interrupted(t)
+	if err := os.RemoveAll(filepath.Join(o.OutDir, checkpointFolder, "step-000000010")); err != nil {
+		t.Fatal(err)
+	}
+	mustFit(t, o)
+	got := outputOf(t, o.OutDir)
+	o.Resume, o.OutDir = false, filepath.Join(t.TempDir(), "whole")
+	mustFit(t, o)
+	got.same(t, outputOf(t, o.OutDir), "from the checkpoint before")
+}
+
+func TestDamagedModel(t *testing.T) {
+	o := quick()
+	o.Config.Steps = 2
+	o.DataDir, o.OutDir = small().write(t), filepath.Join(t.TempDir(), "fit")
+	mustFit(t, o)
+	for _, c := range []struct {
+		name, file string
+		change     func([]byte) []byte
+		want       string
+	}{
+		{"flipped bit", weightsFile, func(b []byte) []byte { b[len(b)-2] ^= 1; return b }, "weights.safetensors: checksum"},
+		{"truncated", weightsFile, func(b []byte) []byte { return b[:len(b)-1] }, "weights.safetensors has"},
+		{"truncated", modelFile, func(b []byte) []byte { return b[:len(b)-9] }, "model.json is damaged"},
+		{"of another version", modelFile, func(b []byte) []byte { return bytes.Replace(b, []byte(`"format": 1`), []byte(`"format": 9`), 1) }, "format 9"},
+		{"another architecture", modelFile, func(b []byte) []byte {
+			return bytes.Replace(b, []byte(`"window_ms": 60`), []byte(`"window_ms": 61`), 1)
+		}, `"layer0.weight" has shape [11 60 1]`},
+		{"no scale", modelFile, func(b []byte) []byte {
+			return bytes.Replace(b, []byte(`"voltage_sd_mv": `), []byte(`"voltage_sd_mv": -`), 1)
+		}, "voltage_sd_mv"},
+	} {
+		path := filepath.Join(o.OutDir, c.file)
+		good, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, c.change(bytes.Clone(good)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(o.OutDir); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s %s: %v, want %q", c.name, c.file, err, c.want)
+		}
+		if err := os.WriteFile(path, good, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
