@@ -9,11 +9,13 @@
 #include "neq.h"
 
 typedef struct { real v, w; } adex_state;
-typedef struct { real cl, gd, vt, slope, el, a, b, decay, dt, leak, shrink, reset, peak; } adex_const;
+typedef struct { real cl, gd, slope, offset, top, el, a, b, decay, dt, leak, shrink, reset, peak; } adex_const;
 
 FN adex_const adex_prepare(const double *p, double dt, double threshold) {
   adex_const c;
-  c.cl = p[0] * p[1], c.gd = p[0] * p[3], c.vt = p[2], c.slope = 1 / p[3], c.el = p[1];
+  c.cl = p[0] * p[1], c.gd = p[0] * p[3], c.el = p[1];
+  c.slope = 1.44269504088896341 / p[3], c.offset = -p[2] * 1.44269504088896341 / p[3]; // of the exponent of 2
+  c.top = (threshold - p[2]) * 1.44269504088896341 / p[3];
   c.a = p[4], c.b = p[6], c.decay = neq_exp_d(-dt / p[5]), c.dt = dt;
   c.leak = 1 + dt * p[0], c.shrink = 1 / (1 + dt * p[0]);
   c.reset = p[7], c.peak = threshold;
@@ -22,8 +24,7 @@ FN adex_const adex_prepare(const double *p, double dt, double threshold) {
 
 FN adex_state adex_step(adex_state s, adex_const c, real g, real ge, int open) {
   real v = s.v > c.peak ? c.reset : s.v, w = s.v > c.peak ? s.w + c.b : s.w;
-  real x = (v - c.vt) * c.slope, top = (c.peak - c.vt) * c.slope;
-  real up = c.gd * neq_exp(x > top ? top : x);
+  real up = c.gd * neq_exp2(neq_clamp(v * c.slope + c.offset, -126, c.top));
   real num = v + c.dt * (c.cl + up - w + ge);
   v = open ? num / (c.leak + c.dt * g) : num * c.shrink;
   real fixed = c.a * (v - c.el);

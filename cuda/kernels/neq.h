@@ -85,6 +85,13 @@ FN real neq_exp_line(real x, double slope, double offset) {
 }
 #endif
 
+// neq_exp2 is 2^t for |t| < 126.
+#ifdef NEQ_F64
+FN real neq_exp2(real t) { return neq_exp_d(t * 0.693147180559945309); }
+#else
+FN real neq_exp2(real t) { return neq_exp2_near(t); }
+#endif
+
 #ifdef NEQ_F64
 FN real neq_exp(real x) { return neq_exp_d(x); }
 #else

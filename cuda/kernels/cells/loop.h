@@ -31,6 +31,7 @@ FN int64_t PASTE(LOOP, _loop)(const cells_program *p, cells_block *b, int64_t fr
   }
   int64_t records = (to - from + p->every - 1) / p->every + 1, record = 0;
   int64_t due = (from + p->every - 1) / p->every * p->every;
+  uint64_t high = above(state, threshold); // lanes above the threshold at the step's start
   for (int64_t s = from; s < to; s++) {
     if (b->nspikes + 2 * L > b->spike_capacity) return s;
     const cells_event *e = b->sorted + b->first[s - from], *end = b->sorted + b->first[s - from + 1];
@@ -58,12 +59,15 @@ FN int64_t PASTE(LOOP, _loop)(const cells_program *p, cells_block *b, int64_t fr
           if (state[l] <= threshold && v > threshold) push_spike(b, dt * (double)s, l);
           state[l] = v;
         }
+      if (!RESETS && moved) high = above(state, threshold);
     }
     if (s == due) {
       record_step(p, state, a, PEAKED, b->record + record * L, records * L);
       record++, due += p->every;
     }
-    int hit = 0;
+    if (RESETS)
+      for (uint64_t up = above(state, threshold); up; up &= up - 1)
+        push_spike(b, dt * (double)s, __builtin_ctzll(up));
     if (open > 1) {
       for (int l = 0; l < L; l++) g[l] = 0, ge[l] = drive[l];
       receptors_step(p, state, a, g, ge);
@@ -81,12 +85,15 @@ FN int64_t PASTE(LOOP, _loop)(const cells_program *p, cells_block *b, int64_t fr
       }
       x = STEP(x, sum, in);
       FIELDS(PUT)
-      if (RESETS) {
-        hit |= was > threshold;
-      } else {
-        hit |= (was <= threshold) & (x.v > threshold);
+      if (!RESETS) old[l] = was;
+    }
+    if (!RESETS) {
+      uint64_t now = above(state, threshold);
+      for (uint64_t up = now & ~high; up; up &= up - 1) {
+        int l = __builtin_ctzll(up);
+        push_spike(b, dt * ((double)s + (double)((threshold - old[l]) / (state[l] - old[l]))), l);
       }
-      old[l] = was;
+      high = now;
     }
 #ifdef STEP2
 #pragma GCC ivdep
@@ -106,15 +113,6 @@ FN int64_t PASTE(LOOP, _loop)(const cells_program *p, cells_block *b, int64_t fr
       FIELDS(PUT)
     }
 #endif
-    if (__builtin_expect(hit, 0)) {
-      for (int l = 0; l < L; l++) {
-        if (RESETS) {
-          if (old[l] > threshold) push_spike(b, dt * (double)s, l);
-        } else if (old[l] <= threshold && state[l] > threshold) {
-          push_spike(b, dt * ((double)s + (double)((threshold - old[l]) / (state[l] - old[l]))), l);
-        }
-      }
-    }
   }
   return to;
 }

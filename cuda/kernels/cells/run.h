@@ -3,6 +3,7 @@
 // one vectorised loop over the lanes; spikes are rare and found lane by lane when the loop saw one.
 #include "cells.h"
 #include "neq.h"
+#include "above.h"
 #include "receptors.h"
 #include "lif.h"
 #include "izhikevich.h"
