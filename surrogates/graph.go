@@ -75,7 +75,7 @@ func (g *Graph) build(n *Network) (err error) {
 	if g.builder, err = ops.NewBuilder(o.Threads, o.Train, o.isa); err != nil {
 		return err
 	}
-	if g.events, err = ops.NewEvents(o.Batch, o.Time, n.inputs, first.taps, first.dilation, first.width); err != nil {
+	if g.events, err = g.builder.NewEvents(o.Batch, o.Time, n.inputs, first.taps, first.dilation, first.width); err != nil {
 		return err
 	}
 	if g.scores, err = ops.NewScores(o.Batch, o.Time, o.BurnIn, n.heads()); err != nil {

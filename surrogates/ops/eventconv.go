@@ -47,7 +47,7 @@ func newEventConvCPU(b *Builder, e *Events, channels int) *eventConvCPU {
 		for phase := range min(e.dilation, e.Time) {
 			rows := (e.Time - phase + e.dilation - 1) / e.dilation
 			step := stretchRows
-			if channels < b.kernels.Lanes() {
+			if e.narrow {
 				step = rows
 			}
 			for from := 0; from < rows; from += step {

@@ -14,11 +14,13 @@ type Events struct {
 	Bin, Synapse        []int32 // 0 <= Bin < Time, 0 <= Synapse < Inputs
 
 	taps, dilation, block int
+	narrow                bool // fewer channels than a vector has lanes: an event adds its block in one go
 	// Synapse-major: sorted by synapse, bin, batch row.
 	start []int64 // [Inputs+1]
 	row   []int32 // batch row*Time + bin
 	bin   []int32
-	// Block-major: sorted by block of synapses, batch row, phase (bin modulo dilation), bin, synapse.
+	// Block-major: sorted by block of synapses, batch row, phase (bin modulo dilation), bin, synapse; narrow: bin last, so
+	// that events that follow each other fall on different outputs.
 	group  []int64 // [blocks*Batch*dilation+1]
 	key    []int32 // synapse*taps - bin/dilation
 	step   []int32 // bin/dilation
@@ -32,7 +34,7 @@ type Events struct {
 const blockBytes = 1 << 20
 
 // NewEvents makes room for a batch's events and the orders the first layer needs: its taps, dilation and channels.
-func NewEvents(batch, time, inputs, taps, dilation, channels int) (*Events, error) {
+func (b *Builder) NewEvents(batch, time, inputs, taps, dilation, channels int) (*Events, error) {
 	if batch < 1 || time < 1 || inputs < 1 || taps < 1 || dilation < 1 || channels < 1 {
 		return nil, fmt.Errorf("ops: events of %d windows of %d ms on %d inputs (%d taps, dilation %d, %d channels): want all positive",
 			batch, time, inputs, taps, dilation, channels)
@@ -40,11 +42,10 @@ func NewEvents(batch, time, inputs, taps, dilation, channels int) (*Events, erro
 	if float64(batch)*float64(time) > math.MaxInt32/2 || float64(inputs)*float64(taps) > math.MaxInt32/2 {
 		return nil, fmt.Errorf("ops: events of %d windows of %d ms on %d inputs of %d taps: more than 2^30 rows", batch, time, inputs, taps)
 	}
-	block := max(1, min(inputs, blockBytes/(4*taps*channels)))
-	if channels < 16 {
-		block = 1 // events that follow each other then fall on different outputs
-	}
-	return &Events{Batch: batch, Time: time, Inputs: inputs, Start: make([]int, batch+1), taps: taps, dilation: dilation, block: block}, nil
+	e := &Events{Batch: batch, Time: time, Inputs: inputs, Start: make([]int, batch+1), taps: taps, dilation: dilation}
+	e.narrow = channels < b.kernels.Lanes()
+	e.block = max(1, min(inputs, blockBytes/(4*taps*channels)))
+	return e, nil
 }
 
 // blocks is the number of blocks of synapses.
@@ -97,12 +98,16 @@ func (e *Events) Prepare() error {
 		e.row[i] = e.spare[j]*int32(e.Time) + e.Bin[j]
 	}
 	// Block-major: by bin, then by group.
-	e.pass(0, e.Time, func(i int32) int { return int(e.Bin[i]) })
-	e.pass(1, groups, func(i int32) int {
+	from := 0
+	if !e.narrow {
+		e.pass(0, e.Time, func(i int32) int { return int(e.Bin[i]) })
+		from = 1
+	}
+	e.pass(from, groups, func(i int32) int {
 		return (int(e.Synapse[i])/e.block*e.Batch+int(e.spare[i]))*e.dilation + int(e.Bin[i])%e.dilation
 	})
 	copy(e.group, e.counts[:groups+1])
-	for i, j := range e.index[0] {
+	for i, j := range e.index[1-from] {
 		e.step[i] = e.Bin[j] / int32(e.dilation)
 		e.key[i] = e.Synapse[j]*int32(e.taps) - e.step[i]
 	}
