@@ -1,5 +1,7 @@
 package equivalence
 
+import "math"
+
 // Figures of brains. They are counts of cells and connections, and say nothing about how alike the cells are.
 const (
 	// HumanNeurons is the number of neurons in an adult human brain: 86.1 +- 8.1 billion (Azevedo et al. 2009,
@@ -35,6 +37,9 @@ func (s *Study) Brain(a Answer) Brain {
 	}
 	b := Brain{Neurons: HumanNeurons, Parameters: HumanNeurons * float64(a.Parameters), Synapses: HumanSynapses,
 		MACsPerSecond: HumanNeurons * a.Smallest.MACs * 1000, Mouse: MouseNeurons * float64(a.Parameters)}
+	if math.IsInf(b.MACsPerSecond, 0) {
+		b.MACsPerSecond = 0
+	}
 	b.OverSynapses = b.Parameters / b.Synapses
 	if n := s.synapses(); n > 0 {
 		b.BySynapse = HumanSynapses*float64(a.Smallest.Synaptic)/float64(n) + HumanNeurons*float64(a.Smallest.Core)

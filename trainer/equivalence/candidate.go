@@ -101,6 +101,9 @@ func (c *Candidate) combine(rows []Row, metric string) {
 	if c.Seeds > 1 {
 		c.Spread = math.Sqrt(c.Spread / (n - 1))
 	}
+	if math.IsInf(c.Spread, 0) || math.IsNaN(c.Spread) {
+		c.Spread, intervals = 0, false // beyond float64: a diverged voltage
+	}
 	if !intervals {
 		return
 	}

@@ -62,6 +62,7 @@ func LoadStudy(dir string) (*Study, error) {
 		}
 		return nil, err
 	}
+	s.Rows, s.Examples, s.Filters = nil, nil, nil
 	entries, err := os.ReadDir(filepath.Join(dir, "trials"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("equivalence: %w", err)
@@ -110,7 +111,7 @@ func (s *Study) loadTrial(dir, name string) error {
 // check refuses what a report could not be drawn from.
 func (s *Study) check(dir string, r Row, e Example, f Filters) error {
 	bad := func(file, format string, a ...any) error {
-		return fmt.Errorf("equivalence: %s: %s", filepath.Join(dir, file), fmt.Sprintf(format, a...))
+		return fmt.Errorf("equivalence: %s: "+format, append([]any{filepath.Join(dir, file)}, a...)...)
 	}
 	if r.Parameters < 0 || r.Synaptic < 0 || r.Core < 0 {
 		return bad("row.json", "parameters %d (synaptic %d, core %d) below 0", r.Parameters, r.Synaptic, r.Core)
@@ -118,18 +119,31 @@ func (s *Study) check(dir string, r Row, e Example, f Filters) error {
 	if r.Error == "" && r.Parameters == 0 {
 		return bad("row.json", "no parameters")
 	}
+	if err := e.check(); err != nil {
+		return bad("example.json", "%w", err)
+	}
+	if err := f.check(); err != nil {
+		return bad("filters.json", "%w", err)
+	}
+	return nil
+}
+
+func (e Example) check() error {
 	if n := len(e.V); len(e.PredictedV) != 0 && len(e.PredictedV) != n || len(e.Probability) != 0 && len(e.Probability) != n {
-		return bad("example.json", "v_mv, predicted_v_mv and probability differ in length: %d, %d, %d",
-			n, len(e.PredictedV), len(e.Probability))
+		return fmt.Errorf("v_mv, predicted_v_mv and probability differ in length: %d, %d, %d", n, len(e.PredictedV), len(e.Probability))
 	}
 	for _, g := range e.Inputs {
 		if len(g.Time) != len(g.Synapse) {
-			return bad("example.json", "group %q: %d times but %d synapses", g.Name, len(g.Time), len(g.Synapse))
+			return fmt.Errorf("group %q: %d times but %d synapses", g.Name, len(g.Time), len(g.Synapse))
 		}
 	}
+	return nil
+}
+
+func (f Filters) check() error {
 	for _, g := range f.Groups {
 		if len(g.Mean) == 0 || len(g.Spread) != 0 && len(g.Spread) != len(g.Mean) {
-			return bad("filters.json", "group %q: %d means but %d spreads", g.Name, len(g.Mean), len(g.Spread))
+			return fmt.Errorf("group %q: %d means but %d spreads", g.Name, len(g.Mean), len(g.Spread))
 		}
 	}
 	return nil

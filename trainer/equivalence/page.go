@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type page struct {
 	Thresholds                                                  []thresholdRow
 	Traces, Filters                                             []figure
 	Rows                                                        []pageRow
+	Costs                                                       []costRow
 	Baselines                                                   bool
 }
 
@@ -44,7 +46,10 @@ type figure struct {
 
 type pageRow struct {
 	Class, Name, Parameters, Error, AUC, AUCInterval, AP, TPR, F1, Rate, RMSE, Explained, ExplainedInterval string
-	MACs, State, Field, Training                                                                            string
+}
+
+type costRow struct {
+	Class, Name, Seed, Rate, Synaptic, Core, MACs, State, Field, Steps, Bio, Training string
 }
 
 // title is the question, unless the study has a title of its own.
@@ -105,7 +110,7 @@ func render(s *Study) ([]byte, error) {
 		p.Brain, p.BrainWords = template.HTML(brainPlot(s, a)), s.brainWords(a)
 	}
 	p.Traces, p.Filters = s.traceFigures(all, a), s.filterFigures(all, a)
-	p.Rows = s.pageRows(all, a)
+	p.Rows, p.Costs = s.pageRows(all, a)
 	t, err := template.New("page").Parse(pageHTML)
 	if err != nil {
 		return nil, fmt.Errorf("equivalence: %w", err)
@@ -124,17 +129,17 @@ func (s *Study) tiles(a Answer) []Fact {
 	}
 	c := a.Smallest
 	t := []Fact{
-		{metricName(a.Metric) + " on unseen episodes", fraction(c.Value, 4)},
+		{metricName(a.Metric) + ", unseen episodes", fraction(c.Value, 4)},
 		{"synaptic + core parameters", integer(c.Synaptic) + " + " + integer(c.Core)},
 	}
 	if a.PerSynapse > 0 {
-		t = append(t, Fact{"parameters per synapse", figures(a.PerSynapse, 3)})
+		t = append(t, Fact{"parameters per synapse", each(a.PerSynapse)})
 	}
 	if c.MACs > 0 {
-		t = append(t, Fact{"multiply-accumulates per ms", short(c.MACs)})
+		t = append(t, Fact{"multiply-accumulates per ms", count(c.MACs)})
 	}
 	if c.State > 0 {
-		t = append(t, Fact{"state values per ms", short(c.State)})
+		t = append(t, Fact{"state values per ms", count(c.State)})
 	}
 	return append(t, Fact{"times 86 billion neurons", power(HumanNeurons * float64(a.Parameters))})
 }
@@ -145,7 +150,7 @@ func (s *Study) thresholdRow(t Answer, asked float64) thresholdRow {
 	if t.Reached {
 		r.Parameters, r.Smallest = integer(t.Parameters), cut(t.Smallest.Name, 40)
 		if t.PerSynapse > 0 {
-			r.PerSynapse = figures(t.PerSynapse, 3)
+			r.PerSynapse = each(t.PerSynapse)
 		}
 	}
 	if t.Below != nil {
@@ -158,7 +163,7 @@ func (s *Study) thresholdRow(t Answer, asked float64) thresholdRow {
 func interval(t Answer) string {
 	switch {
 	case t.Low != nil && t.High != nil && *t.Low == *t.High:
-		return integer(*t.Low) + " alone"
+		return integer(*t.Low) + " only"
 	case t.Low != nil && t.High != nil:
 		return integer(*t.Low) + "–" + integer(*t.High)
 	case t.Low != nil:
@@ -179,7 +184,7 @@ func (s *Study) brainWords(a Answer) string {
 		w += fmt.Sprintf(", %s %% of the 10¹⁵ one gets by counting every synapse as one parameter.", figures(100*r, 2))
 	}
 	if a.PerSynapse > 0 {
-		w += fmt.Sprintf(" The neuron studied has %s, so %s parameters each;", plural(s.synapses(), "synapse"), figures(a.PerSynapse, 3))
+		w += fmt.Sprintf(" The neuron studied has %s, so %s parameters each;", plural(s.synapses(), "synapse"), each(a.PerSynapse))
 		w += fmt.Sprintf(" with 10¹⁵ synapses at the same synaptic cost and a core for every neuron it would be %s.", power(b.BySynapse))
 	}
 	if b.MACsPerSecond > 0 {
@@ -233,7 +238,7 @@ func (s *Study) provenance() []Fact {
 func milliseconds(n int) string { return integer(n) + " ms" }
 
 // pageRows are the trained surrogates by size, then the baselines.
-func (s *Study) pageRows(all []Candidate, a Answer) []pageRow {
+func (s *Study) pageRows(all []Candidate, a Answer) (out []pageRow, costs []costRow) {
 	rows := sound(s.Rows)
 	answer := map[int]bool{}
 	for _, c := range all {
@@ -248,26 +253,25 @@ func (s *Study) pageRows(all []Candidate, a Answer) []pageRow {
 		order[i] = i
 	}
 	sort.SliceStable(order, func(i, j int) bool { return rows[order[i]].Parameters < rows[order[j]].Parameters })
-	var out []pageRow
 	for _, i := range order {
 		r := rows[i]
 		p := fidelityRow(r.Fidelity)
 		p.Name, p.Parameters, p.Error = cut(r.Name, 48), integer(r.Parameters), printable(r.Error)
-		p.MACs, p.State, p.Field, p.Training = short(r.MACs), short(r.State), milliseconds(r.ReceptiveField), duration(r.TrainSeconds)
 		if r.Error != "" {
-			p.Class = "failed"
+			p.Class, p.Rate = "failed", "–"
 		} else if answer[i] {
 			p.Class = "answer"
 		}
 		out = append(out, p)
+		costs = append(costs, costRow{p.Class, p.Name, strconv.FormatUint(r.Seed, 10), p.Rate, integer(r.Synaptic), integer(r.Core), count(r.MACs),
+			count(r.State), milliseconds(r.ReceptiveField), integer(r.Steps), duration(r.BioSeconds), duration(r.TrainSeconds)})
 	}
 	for _, b := range s.Baselines {
 		p := fidelityRow(b.Fidelity)
 		p.Name, p.Class, p.Parameters = "baseline: "+printable(b.Name), "failed", "–"
-		p.MACs, p.State, p.Field, p.Training = "–", "–", "–", "–"
 		out = append(out, p)
 	}
-	return out
+	return out, costs
 }
 
 func fidelityRow(f fidelity.Result) pageRow {
@@ -289,7 +293,7 @@ func fidelityRow(f fidelity.Result) pageRow {
 	if len(f1) > 0 {
 		p.F1 = strings.Join(f1, " / ")
 	}
-	p.Rate = fmt.Sprintf("%s (%s) Hz", figures(f.PredictedRate, 3), figures(f.Rate, 3))
+	p.Rate = fmt.Sprintf("%s (%s)", figures(f.PredictedRate, 3), figures(f.Rate, 3))
 	if f.VoltageUndefined == "" {
 		p.RMSE, p.Explained = figures(f.RMSE, 3)+" mV", fraction(f.ExplainedVariance, 3)
 		p.ExplainedInterval = intervalOf(f.ExplainedInterval, 3)
@@ -301,7 +305,7 @@ func intervalOf(in *fidelity.Interval, least int) string {
 	if in == nil {
 		return ""
 	}
-	return fraction(in.Low, least) + "–" + fraction(in.High, least)
+	return between(in.Low, in.High, least)
 }
 
 // shown finds the candidates worth a figure: the answer (or the best where none is) and the largest below it.
@@ -325,7 +329,7 @@ func (s *Study) traceFigures(all []Candidate, a Answer) []figure {
 		}
 		f := figure{Plot: template.HTML(tracesPlot(e, s.Neuron.Synapses))}
 		if n == 0 {
-			f.Heading = "The neuron and its surrogate on input neither has seen"
+			f.Heading = "The neuron and its surrogate on unseen input"
 			f.Words = fmt.Sprintf("%s, %s parameters, held-out sample %d. Top: the neuron's voltage, its spikes drawn upwards. Below it: what the surrogate predicts (grey: the neuron again), then its spike probability with the neuron's spikes as ticks, and the input spikes that are all it knows.",
 				cut(c.Name, 60), integer(c.Parameters), e.Sample)
 		} else {
@@ -342,7 +346,7 @@ func (s *Study) traceFigures(all []Candidate, a Answer) []figure {
 func (s *Study) exampleOf(c Candidate) (Example, bool) {
 	for _, i := range c.Rows {
 		for _, e := range s.Examples {
-			if len(e.V) > 1 && belongs(s.Rows[i], e.Trial, e.Surrogate) {
+			if len(e.V) > 1 && e.check() == nil && belongs(s.Rows[i], e.Trial, e.Surrogate) {
 				return e, true
 			}
 		}
@@ -364,7 +368,7 @@ func (s *Study) filterFigures(all []Candidate, a Answer) []figure {
 	of := func(c Candidate) (Filters, bool) {
 		for _, i := range c.Rows {
 			for _, f := range s.Filters {
-				if len(f.Groups) > 0 && belongs(s.Rows[i], f.Trial, f.Surrogate) {
+				if len(f.Groups) > 0 && f.check() == nil && belongs(s.Rows[i], f.Trial, f.Surrogate) {
 					return f, true
 				}
 			}

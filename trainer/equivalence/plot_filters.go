@@ -19,7 +19,7 @@ func filtersPlot(f Filters, groups []Synapses) string {
 		y := axis{lo, hi, y0 + head + high, y0 + head}
 		d.text("strong", "start", x0, y0+16, cut(g.Name, 40))
 		d.open("ticks")
-		for _, t := range y.ticks(4) {
+		for _, t := range y.ticks(5) {
 			d.line("grid", x.a, y.at(t), x.b, y.at(t))
 			d.text("", "end", x.a-6, y.at(t)+4, figures(t, 2))
 		}

@@ -42,6 +42,7 @@ func frontierPlot(s *Study, all []Candidate, a Answer, alone bool) string {
 	families := familiesOf(all)
 	labels := &labeller{left: left, right: right, top: top, bottom: bottom}
 	labels.block(right-86, asked-20, 86, 18)
+	labels.block(left, asked-2, right-left, 4)
 	d.path("step", staircase(all, x, y, right))
 	for _, c := range all {
 		px, py := x.at(logOf(c.Parameters)), y.clamp(nines(c.Value))

@@ -13,7 +13,7 @@ func splitPlot(front []Candidate, a Answer) string {
 	}
 	d := &drawing{w: 960}
 	const row, left = 34.0, 250.0
-	right := d.w - 150
+	right := d.w - 90
 	d.rect("synaptic", left, 4, 12, 12, 2, "")
 	d.text("small soft", "start", left+18, 14, "synaptic: first-layer weights on the inputs")
 	d.rect("core", left+300, 4, 12, 12, 2, "")
@@ -98,11 +98,14 @@ func brainPlot(s *Study, a Answer) string {
 		d.text("", "middle", x.at(e), base+24, "10"+superscript(int(e)))
 	}
 	d.end()
+	height := func(i int) float64 { return base - 14 - lane*float64(lanes[i]) }
+	for i, f := range flags { // all lines before the first word, so that words stay whole
+		px := x.at(math.Log10(f.at))
+		d.line("axis", px, base, px, height(i)-10)
+	}
 	for i, f := range flags {
 		px := x.at(math.Log10(f.at))
 		_, anchor := place(i)
-		y := base - 14 - lane*float64(lanes[i])
-		d.line("axis", px, base, px, y-10)
 		shift, class := 7.0, "small halo"
 		if anchor == "end" {
 			shift = -7
@@ -110,7 +113,7 @@ func brainPlot(s *Study, a Answer) string {
 		if f.strong {
 			class = "small strong halo answer"
 		}
-		d.text(class, anchor, px+shift, y, f.words)
+		d.text(class, anchor, px+shift, height(i), f.words)
 		dot := "hollow"
 		if f.strong {
 			dot = "answer"

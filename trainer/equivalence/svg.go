@@ -130,7 +130,7 @@ func (s axis) ticks(n int) []float64 {
 	}
 	var out []float64
 	lo, hi := math.Min(s.from, s.to), math.Max(s.from, s.to)
-	for k := math.Ceil(lo/step - 1e-9); k*step <= hi+step*1e-9; k++ {
+	for k := math.Ceil(lo/step - 1e-9); k*step <= hi+step*1e-9 && len(out) <= 2*n; k++ {
 		out = append(out, k*step+0) // +0 turns -0 into 0
 	}
 	return out

@@ -85,13 +85,43 @@ func inWords(x float64) string {
 		word string
 	}{{1e15, "quadrillion"}, {1e12, "trillion"}, {1e9, "billion"}, {1e6, "million"}} {
 		if x >= u.of*0.995 && x < u.of*1e4 {
-			return figures(x/u.of, 2) + " " + u.word
+			x, _ = strconv.ParseFloat(strconv.FormatFloat(x/u.of, 'e', 1, 64), 64)
+			return strconv.FormatFloat(x, 'f', -1, 64) + " " + u.word
 		}
 	}
 	if x < 1e6 {
 		return integer(int(math.Round(x)))
 	}
 	return power(x)
+}
+
+// count writes a count in full up to ten million.
+func count(x float64) string {
+	if x >= 0 && x < 1e7 {
+		return integer(int(math.Round(x)))
+	}
+	return short(x)
+}
+
+// each writes parameters per synapse.
+func each(x float64) string {
+	if x >= 1000 {
+		return count(x)
+	}
+	return figures(x, 3)
+}
+
+// between writes an interval of a fidelity, both ends with the same decimals.
+func between(low, high float64, least int) string {
+	h := fraction(high, least)
+	if dot := strings.IndexByte(h, '.'); dot >= 0 {
+		least = max(least, min(least+1, len(h)-dot-1))
+	}
+	l := fraction(low, least)
+	if dot := strings.IndexByte(l, '.'); dot >= 0 {
+		least = max(least, len(l)-dot-1)
+	}
+	return fraction(low, least) + "–" + fraction(high, least)
 }
 
 // fraction writes a fidelity with as many decimals as its distance from 1 needs: 0.9, 0.9974, 0.99981.
@@ -101,7 +131,7 @@ func fraction(x float64, least int) string {
 	}
 	n := least
 	if d := 1 - x; d > 0 && d < 1 {
-		n = max(n, min(7, int(math.Ceil(-math.Log10(d)-1e-9))+1))
+		n = max(n, min(7, int(math.Ceil(-math.Log10(2*d)-1e-9))+1))
 	}
 	s := strconv.FormatFloat(x, 'f', n, 64)
 	if strings.HasPrefix(s, "-") {
@@ -155,11 +185,22 @@ func metricName(metric string) string {
 
 // neuronName is the neuron as it is called in a sentence.
 func (s *Study) neuronName() string {
-	m := printable(s.Neuron.Model)
-	if m == "" {
-		m = "unnamed"
+	switch m := printable(s.Neuron.Model); m {
+	case "lif":
+		return "leaky integrate-and-fire"
+	case "adex":
+		return "adaptive exponential"
+	case "izhikevich":
+		return "Izhikevich"
+	case "hh":
+		return "Hodgkin–Huxley"
+	case "l5pc":
+		return "layer 5 pyramidal"
+	case "":
+		return "unnamed"
+	default:
+		return m
 	}
-	return m
 }
 
 // Headline is the answer in one line.
@@ -178,9 +219,9 @@ func (s *Study) Sentences(a Answer) []string {
 		return []string{"No surrogate has a " + name + " yet: every training failed, or the test episodes do not define it."}
 	}
 	value := func(c *Candidate) string {
-		out := fraction(c.Value, 3)
+		out := fraction(c.Value, 4)
 		if c.Low != nil {
-			out += fmt.Sprintf(" (95 %% interval %s–%s)", fraction(*c.Low, 3), fraction(*c.High, 3))
+			out += fmt.Sprintf(" (95 %% interval %s)", between(*c.Low, *c.High, 4))
 		}
 		if c.Seeds > 1 {
 			out += fmt.Sprintf(", mean of %d seeds", c.Seeds)
@@ -190,7 +231,7 @@ func (s *Study) Sentences(a Answer) []string {
 	var out []string
 	if !a.Reached {
 		out = append(out, fmt.Sprintf("None of the %s tried reaches %s on unseen episodes.", plural(a.Tried, "surrogate"), at),
-			fmt.Sprintf("The best is %s with %s parameters: %s.", printable(a.Best.Name), integer(a.Best.Parameters), value(a.Best)),
+			fmt.Sprintf("The best is %s with %s parameters: %s.", quoted(a.Best), integer(a.Best.Parameters), value(a.Best)),
 			"Train longer, on more episodes, or try larger surrogates.")
 		if a.Low != nil {
 			out = append(out, fmt.Sprintf("Within its interval, %s parameters may already be enough.", integer(*a.Low)))
@@ -198,13 +239,13 @@ func (s *Study) Sentences(a Answer) []string {
 		return out
 	}
 	out = append(out, fmt.Sprintf("%s is the smallest of %s tried that reaches %s on unseen episodes: %s.",
-		printable(a.Smallest.Name), plural(a.Tried, "surrogate"), at, value(a.Smallest)))
+		quoted(a.Smallest), plural(a.Tried, "surrogate"), at, value(a.Smallest)))
 	switch {
 	case a.Below == nil:
 		out = append(out, "Nothing smaller was tried, so the true number may be lower.")
 	default:
 		out = append(out, fmt.Sprintf("The largest tried below it, %s with %s parameters, does not reach it: %s.",
-			printable(a.Below.Name), integer(a.Below.Parameters), value(a.Below)))
+			quoted(a.Below), integer(a.Below.Parameters), value(a.Below)))
 	}
 	switch {
 	case a.Low != nil && a.High != nil && *a.Low == *a.High:
@@ -217,6 +258,9 @@ func (s *Study) Sentences(a Answer) []string {
 	}
 	return out
 }
+
+// quoted is a candidate's name inside a sentence.
+func quoted(c *Candidate) string { return "“" + cut(c.Name, 60) + "”" }
 
 func plural(n int, word string) string {
 	if n == 1 {
