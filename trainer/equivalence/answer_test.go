@@ -129,6 +129,24 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
+// TestTrainedOtherwise: one architecture trained two ways is two candidates, told apart by how it was trained or,
+// where a row does not say, by a seed that comes twice.
+func TestTrainedOtherwise(t *testing.T) {
+	rows := []Row{row("slow", "fcn", 100, 0.95, 0.01, 1), row("fast", "fcn", 100, 0.97, 0.01, 2)}
+	rows[0].Spec, rows[1].Spec = []byte(`{"width":8}`), []byte(`{"width":8}`)
+	count := func(want int) {
+		t.Helper()
+		if all, err := Candidates(rows, "auc"); err != nil || len(all) != want {
+			t.Errorf("%d candidates, want %d: %v %v", len(all), want, all, err)
+		}
+	}
+	count(1)
+	rows[0].Training, rows[1].Training = []byte(`{"rate":1}`), []byte(`{"rate":2}`)
+	count(2)
+	rows[0].Training, rows[1].Training, rows[1].Seed = nil, nil, 1
+	count(2)
+}
+
 func TestCommonName(t *testing.T) {
 	for _, c := range [][3]string{
 		{"fcn 8 seed 1", "fcn 8 seed 2", "fcn 8"}, {"fcn-32-s1", "fcn-32-s12", "fcn-32"}, {"tcn/seed1", "tcn/seed2", "tcn"},

@@ -12,7 +12,7 @@ import (
 	"neq/trainer/fidelity"
 )
 
-// Candidate is one architecture: the rows that share it and differ by seed, taken together.
+// Candidate is one architecture trained one way: the rows that share both and differ by seed, taken together.
 type Candidate struct {
 	Name           string   `json:"name"`
 	Family         string   `json:"family"`
@@ -39,7 +39,7 @@ func Candidates(rows []Row, metric string) ([]Candidate, error) {
 	if !slices.Contains(fidelity.Metrics(), metric) {
 		return nil, fmt.Errorf("equivalence: no measure %q: choose from %s", metric, strings.Join(fidelity.Metrics(), ", "))
 	}
-	index := map[string]int{}
+	index, seen := map[string]int{}, map[string]bool{}
 	var all []Candidate
 	for i, r := range sound(rows) {
 		if r.Error != "" {
@@ -49,6 +49,10 @@ func Candidates(rows []Row, metric string) ([]Candidate, error) {
 			continue
 		}
 		key := architecture(r)
+		if seen[fmt.Sprint(key, r.Seed)] {
+			key += " " + r.Name // the same seed again: trained otherwise
+		}
+		seen[fmt.Sprint(key, r.Seed)] = true
 		n, known := index[key]
 		if !known {
 			n = len(all)
@@ -128,7 +132,7 @@ func Frontier(rows []Row, metric string) ([]Candidate, error) {
 	return front, nil
 }
 
-// architecture identifies what a row trained, whatever its name and seed.
+// architecture identifies what a row trained and how, whatever its name and seed.
 func architecture(r Row) string {
 	var spec map[string]any
 	if json.Unmarshal(r.Spec, &spec) != nil || len(spec) == 0 {
@@ -137,7 +141,10 @@ func architecture(r Row) string {
 	delete(spec, "name")
 	delete(spec, "seed")
 	b, _ := json.Marshal(spec) // keys in order
-	return fmt.Sprintf("%s %d %s", r.Family, r.Parameters, b)
+	var training any
+	_ = json.Unmarshal(r.Training, &training) // absent or unreadable: nothing that tells rows apart
+	how, _ := json.Marshal(training)
+	return fmt.Sprintf("%s %d %s %s", r.Family, r.Parameters, b, how)
 }
 
 // commonName is what two names of one architecture share in whole words, without the word seed: "fcn 32 seed 1"

@@ -188,7 +188,7 @@ func (s *Study) brainWords(a Answer) string {
 		w += fmt.Sprintf(" with 10¹⁵ synapses at the same synaptic cost and a core for every neuron it would be %s.", power(b.BySynapse))
 	}
 	if b.MACsPerSecond > 0 {
-		w += fmt.Sprintf(" Run in real time it would take %s multiply-accumulates a second, with every input counted as dense.", power(b.MACsPerSecond))
+		w += fmt.Sprintf(" Run in real time it would take %s multiply-accumulates a second, at the input rates of this study.", power(b.MACsPerSecond))
 	}
 	return w
 }

@@ -24,8 +24,7 @@ func tracesPlot(e Example, groups []Synapses) string {
 		d.text("small strong "+class, "start", 0, y, name)
 		d.text("small soft", "start", 0, y+17, more)
 	}
-	panel := func(h float64) axis {
-		a := v
+	panel := func(h float64, a axis) axis {
 		a.a, a.b = y+h, y+16
 		d.open("ticks")
 		for _, t := range a.ticks(3) {
@@ -37,7 +36,7 @@ func tracesPlot(e Example, groups []Synapses) string {
 	}
 	const high = 118.0
 	heading("neuron", "mV", y+12, "")
-	a := panel(high)
+	a := panel(high, v)
 	for _, t := range e.Spikes {
 		if inside(x, t) {
 			d.line("spike", x.at(t), a.clamp(e.vAt(t)), x.at(t), y)
@@ -48,7 +47,7 @@ func tracesPlot(e Example, groups []Synapses) string {
 
 	if len(e.PredictedV) > 0 {
 		heading("surrogate", "mV", y+12, "answer")
-		a = panel(high)
+		a = panel(high, predictedAxis(e, v, from, to))
 		d.path("ghost", series(e.V[from:to], x, a))
 		for i := from; i < to && e.Threshold > 0 && len(e.Probability) > 0; i++ {
 			if float64(e.Probability[i]) >= e.Threshold {
@@ -170,6 +169,21 @@ func voltageAxis(e Example, from, to int) axis {
 	}
 	pad := 0.04 * math.Max(hi-lo, 1)
 	return axis{from: lo - pad, to: hi + pad}
+}
+
+// predictedAxis is the neuron's axis, cut off above where the surrogate predicts a voltage clipped at the
+// spike threshold: an action potential's overshoot would leave it no room.
+func predictedAxis(e Example, v axis, from, to int) axis {
+	hi := math.Inf(-1)
+	for _, p := range e.PredictedV[from:to] {
+		if f := float64(p); f < 1e4 {
+			hi = math.Max(hi, f)
+		}
+	}
+	if hi > v.from && hi < v.to-0.3*(v.to-v.from) {
+		v.to = hi + 0.06*(hi-v.from)
+	}
+	return v
 }
 
 // series is the path of one value per ms. Where there are more values than pixels each pixel gets its

@@ -169,6 +169,10 @@ func cell(s string) string {
 // files written.
 func WriteAll(path string, s *Study) ([]string, error) {
 	base := strings.TrimSuffix(path, filepath.Ext(path))
+	switch filepath.Ext(path) {
+	case ".json", ".csv", ".svg":
+		return nil, fmt.Errorf("equivalence: %s: the report is a page: give it a name that ends in .html; .json, .csv and .svg are written beside it", path)
+	}
 	var done []string
 	for _, f := range []struct {
 		path  string

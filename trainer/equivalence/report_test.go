@@ -180,6 +180,32 @@ func TestStudies(t *testing.T) {
 	}
 }
 
+func TestWriteAllName(t *testing.T) {
+	if _, err := WriteAll(t.TempDir()+"/report.json", synthetic()); err == nil || !strings.Contains(err.Error(), ".html") {
+		t.Errorf("a page called .json: %v", err)
+	}
+	if err := WriteHTML(t.TempDir()+"/no/such/folder/report.html", synthetic()); err == nil {
+		t.Error("a page in a folder that is not there")
+	}
+}
+
+// TestClipped: a surrogate of a clipped voltage keeps its room beside an action potential.
+func TestClipped(t *testing.T) {
+	e := Example{V: make([]float32, 100), PredictedV: make([]float32, 100)}
+	for i := range e.V {
+		e.V[i], e.PredictedV[i] = -70, -70
+	}
+	e.V[50], e.PredictedV[50] = 40, -55
+	v := voltageAxis(e, 0, 100)
+	if p := predictedAxis(e, v, 0, 100); v.to < 40 || p.to > -50 || p.to < -55 || p.from != v.from {
+		t.Errorf("neuron %+v, surrogate %+v", v, p)
+	}
+	e.PredictedV[50] = 30
+	if p := predictedAxis(e, v, 0, 100); p != v {
+		t.Errorf("unclipped: %+v, want %+v", p, v)
+	}
+}
+
 // TestFiles writes a sweep's files and reads them back.
 func TestFiles(t *testing.T) {
 	dir, s := t.TempDir(), synthetic()
