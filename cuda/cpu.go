@@ -158,7 +158,11 @@ func runBlock(ctx context.Context, p *Program, b *Batch, blk *cells.Block, i, re
 		}
 		n = min(n, records-record)
 		for v := range b.Record {
-			blk.Records(v, s, to, n, lanes, b.Trace[v][lane0*records+record:], records)
+			if !blk.Records(v, s, to, n, lanes, b.Trace[v][lane0*records+record:], records) {
+				if err := b.notNumbers(p, v, lane0, lanes, record, record+n, records); err != nil {
+					return nil, err
+				}
+			}
 		}
 		record += n
 		for _, sp := range blk.Spikes() {
@@ -173,17 +177,21 @@ func runBlock(ctx context.Context, p *Program, b *Batch, blk *cells.Block, i, re
 		}
 		s = done
 	}
-	for l := range lanes {
-		for v, name := range b.Record {
-			for k, x := range b.Trace[v][(lane0+l)*records : (lane0+l+1)*records] {
-				if x-x != 0 { // NaN or infinite
-					return nil, &LaneError{lane0 + l, fmt.Sprintf("%s is %v at %.4g ms: reduce dt or the drive",
-						p.recordName(name), x, float64(k*b.Every)*p.Dt)}
-				}
+	return byLane(spikes, lanes), nil
+}
+
+// notNumbers returns an error for the first lane of a block that has a record, among those from first to last, that
+// is not a finite number.
+func (b *Batch) notNumbers(p *Program, v, lane0, lanes, first, last, records int) error {
+	for l := lane0; l < lane0+lanes; l++ {
+		for k := first; k < last; k++ {
+			if x := b.Trace[v][l*records+k]; x-x != 0 {
+				return &LaneError{l, fmt.Sprintf("%s is %v at %.4g ms: reduce dt or the drive", p.States[b.Record[v]], x,
+					float64(k*b.Every)*p.Dt)}
 			}
 		}
 	}
-	return byLane(spikes, lanes), nil
+	return nil // in the padding
 }
 
 // byLane sorts a block's spikes by lane, those of a lane in their own order.

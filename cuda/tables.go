@@ -122,8 +122,6 @@ func (b *Batch) gatherSpikes(blocks [][]cells.Spike) {
 	}
 }
 
-func (p *Program) recordName(state int) string { return p.States[state] }
-
 // receptorStates are the receptors that have a state, in order: they follow the kernel's own states in
 // Program.States.
 func (p *Program) receptorStates() []int {

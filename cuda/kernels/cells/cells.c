@@ -56,10 +56,18 @@ void cells_free(cells_block *b) {
   free(b->state), free(b->record), free(b->spikes), free(b->sorted), free(b->cursor), free(b->first), free(b);
 }
 
-// cells_transpose writes `count` records of one variable lane-major: out[lane*stride + record].
-void cells_transpose(const cells_block *b, int variable, int64_t count, int64_t capacity, int lanes, float *out,
-                     int64_t stride) {
+// cells_transpose writes `count` records of one variable lane-major: out[lane*stride + record]. It returns whether
+// all of them are numbers (an exponent of all ones is infinite or none; compared as bits, since -ffast-math folds
+// other tests away).
+int cells_transpose(const cells_block *b, int variable, int64_t count, int64_t capacity, int lanes, float *out,
+                    int64_t stride) {
   const float *in = b->record + variable * capacity * CELLS_LANES;
+  const int32_t *bits = (const int32_t *)(const void *)in;
+  int32_t most = 0;
+  for (int64_t i = 0; i < count * CELLS_LANES; i++) {
+    int32_t e = bits[i] & 0x7f800000;
+    most = e > most ? e : most;
+  }
   enum { T = 16 };
   for (int l0 = 0; l0 < lanes; l0 += T)
     for (int64_t r0 = 0; r0 < count; r0 += T) {
@@ -68,4 +76,5 @@ void cells_transpose(const cells_block *b, int variable, int64_t count, int64_t 
       for (int l = l0; l < l1; l++)
         for (int64_t r = r0; r < r1; r++) out[l * stride + r] = in[r * CELLS_LANES + l];
     }
+  return most < 0x7f800000;
 }

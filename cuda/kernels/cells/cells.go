@@ -212,13 +212,13 @@ func (b *Block) Spikes() []Spike {
 }
 
 // Records copies the records of one variable of the last run, which was asked for the steps from to to, lane-major:
-// record r of lane l goes to out[l*stride+r].
-func (b *Block) Records(variable, from, to, count, lanes int, out []float32, stride int) {
+// record r of lane l goes to out[l*stride+r]. It returns whether all are finite numbers.
+func (b *Block) Records(variable, from, to, count, lanes int, out []float32, stride int) bool {
 	if count == 0 || lanes == 0 {
-		return
+		return true
 	}
 	_ = out[(lanes-1)*stride+count-1]
 	capacity := (to-from+int(b.p.c.every)-1)/int(b.p.c.every) + 1
-	C.cells_transpose(b.b, C.int(variable), C.int64_t(count), C.int64_t(capacity), C.int(lanes),
-		(*C.float)(unsafe.SliceData(out)), C.int64_t(stride))
+	return C.cells_transpose(b.b, C.int(variable), C.int64_t(count), C.int64_t(capacity), C.int(lanes),
+		(*C.float)(unsafe.SliceData(out)), C.int64_t(stride)) != 0
 }

@@ -62,6 +62,6 @@ int64_t cells_dispatch(int isa, int wide, const cells_program *p, cells_block *b
 cells_block *cells_new(const cells_program *p, int wide, int64_t steps);
 void cells_reset(const cells_program *p, cells_block *b, int wide);
 void cells_free(cells_block *b);
-void cells_transpose(const cells_block *b, int variable, int64_t count, int64_t capacity, int lanes, float *out,
-                     int64_t stride);
+int cells_transpose(const cells_block *b, int variable, int64_t count, int64_t capacity, int lanes, float *out,
+                    int64_t stride);
 #endif

@@ -4,6 +4,7 @@
 #include "cells.h"
 #include "neq.h"
 #include "above.h"
+#include "fields.h"
 #include "receptors.h"
 #include "lif.h"
 #include "izhikevich.h"
@@ -114,12 +115,6 @@ static void record_step(const cells_program *p, const real *state, const real *a
     }
   }
 }
-
-#define LIF_FIELDS(F) F(0, v) F(1, hold)
-#define IZHIKEVICH_FIELDS(F) F(0, v) F(1, u)
-#define ADEX_FIELDS(F) F(0, v) F(1, w)
-#define HH_FIELDS(F) F(0, v) F(1, m) F(2, h) F(3, n) F(4, e80) F(5, e18)
-#define POSPISCHIL_FIELDS(F) F(0, v) F(1, m) F(2, h) F(3, n) F(4, p) F(5, q) F(6, r) F(7, u) F(8, ca)
 
 #define LOOP lif
 #define STATE lif_state

@@ -1,5 +1,3 @@
-// Written by ../generate.sh. Go's build cache does not see the headers one folder up; this file changes with them.
-// sources 0
-// sources 1
-// Mon Nov 23 12:07:18 UTC 2026
-// Mon Nov 23 12:10:23 UTC 2026
+// Made by ../generate.sh: do not edit. It changes with the headers one folder up, which Go's build cache does not
+// see. Sum of all of them:
+// 01deb69913dfee6a96b3cfe6f787a2c11d0223187bbd05fb90f712dde543fdc5

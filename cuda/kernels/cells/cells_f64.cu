@@ -1,0 +1,3 @@
+// The simulation kernels in float64.
+#define NEQ_F64
+#include "cells.cu"

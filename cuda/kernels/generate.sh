@@ -1,0 +1,40 @@
+#!/bin/sh
+# Writes what is generated from the kernel sources, or with --check says whether it is current:
+#   ptx/NAME.ptx     PTX of every NAME.cu one folder down (clang, no CUDA toolkit needed)
+#   cells/sources.h  a sum of the headers that package cells includes from this folder, so that Go's build cache,
+#                    which looks at a package's own folder alone, builds it again when one changes
+# Usage: generate.sh [--check]. CLANG names the compiler, clang-19 unless set: PTX differs between versions.
+set -eu
+cd "$(dirname "$0")"
+clang=${CLANG:-clang-19}
+command -v "$clang" >/dev/null || { echo "generate.sh: $clang not found: install it (Debian: apt install clang-19)" >&2; exit 1; }
+new=$(mktemp -d)
+trap 'rm -rf "$new"' EXIT
+mkdir -p "$new/ptx" "$new/cells"
+
+for cu in */*.cu; do
+  name=$(basename "$cu" .cu)
+  case $cu in
+  inputs/*) math=-ffp-contract=off ;; # the same events to the bit as on the CPU
+  *) math=-ffast-math ;;
+  esac
+  "$clang" -x cuda --cuda-device-only -nocudainc -nocudalib --cuda-gpu-arch=sm_80 -O3 "$math" \
+    -I. -Wno-unknown-cuda-version -S -o "$new/raw" "$cu"
+  { echo "// Made by cuda/kernels/generate.sh from $cu: do not edit."
+    grep -v -e '^[[:space:]]*\.file' -e '^[[:space:]]*\.loc' "$new/raw"; } >"$new/ptx/$name.ptx"
+done
+{ echo "// Made by ../generate.sh: do not edit. It changes with the headers one folder up, which Go's build cache does not"
+  echo "// see. Sum of all of them:"
+  echo "// $(cat ./*.h | sha256sum | cut -c1-64)"; } >"$new/cells/sources.h"
+
+stale=0
+for f in "$new"/ptx/*.ptx "$new/cells/sources.h"; do
+  to=${f#"$new"/}
+  if [ "${1:-}" = --check ]; then
+    cmp -s "$f" "$to" || { echo "$to is not what its sources make: run cuda/kernels/generate.sh" >&2; stale=1; }
+  else
+    mkdir -p "$(dirname "$to")"
+    cmp -s "$f" "$to" || { cp "$f" "$to"; echo "wrote $to"; }
+  fi
+done
+exit $stale
