@@ -229,6 +229,7 @@ func TestWords(t *testing.T) {
 		{inWords(6.88e14), "690 trillion"}, {inWords(8005), "8,005"}, {inWords(1e15), "1 quadrillion"}, {inWords(1e30), "10³⁰"},
 		{fraction(0.9, 3), "0.900"}, {fraction(0.99741, 3), "0.9974"}, {fraction(0.999812, 3), "0.99981"}, {fraction(1, 3), "1.000"},
 		{fraction(-0.5, 2), "−0.50"}, {fraction(math.Inf(1), 2), "–"}, {between(0.9969, 0.9979, 3), "0.9969–0.9979"},
+		{between(-1.01, -0.99, 3), "−1.010 to −0.990"}, {between(0.9796, 0.9996, 3), "0.9796–0.9996"},
 		{duration(0.42), "0.42 s"}, {duration(150), "2.5 min"}, {duration(1e6), "12 days"}, {count(8005), "8,005"}, {each(80.05), "80"},
 		{printable("a\x1b[31mb\u202ec\n"), "a [31mb c "}, {cut("abcdef", 4), "abc…"}, {cell("=1+1"), "'=1+1"},
 	} {

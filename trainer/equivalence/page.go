@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -208,11 +209,15 @@ func (s *Study) provenance() []Fact {
 	add("Neuron model", model)
 	var groups []string
 	for _, g := range s.Neuron.Synapses {
-		words := fmt.Sprintf("%s %s (%s", integer(g.Count), g.Name, g.Kind)
-		if g.Weight != "" {
-			words += ", " + g.Weight
+		words := integer(g.Count) + " " + g.Name
+		about := []string{g.Kind, g.Weight}
+		if g.Kind == g.Name {
+			about[0] = ""
 		}
-		groups = append(groups, words+")")
+		if about = slices.DeleteFunc(about, func(s string) bool { return s == "" }); len(about) > 0 {
+			words += " (" + strings.Join(about, ", ") + ")"
+		}
+		groups = append(groups, words)
 	}
 	add("Synapses", strings.Join(groups, "; "))
 	add("Input", s.Stimulus)
@@ -282,7 +287,7 @@ func fidelityRow(f fidelity.Result) pageRow {
 	}
 	var tpr, f1 []string
 	for _, o := range f.Operating {
-		tpr = append(tpr, figures(100*o.TruePositives, 3)+" %")
+		tpr = append(tpr, fixed(100*o.TruePositives, 1)+" %")
 	}
 	for _, x := range f.F1 {
 		f1 = append(f1, fraction(x.F1, 2))

@@ -111,27 +111,29 @@ func each(x float64) string {
 	return figures(x, 3)
 }
 
-// between writes an interval of a fidelity, both ends with the same decimals.
+// between writes an interval of a fidelity, both ends with the same decimals: one more than the least where the
+// upper end needs it.
 func between(low, high float64, least int) string {
-	h := fraction(high, least)
-	if dot := strings.IndexByte(h, '.'); dot >= 0 {
-		least = max(least, min(least+1, len(h)-dot-1))
+	n := min(decimals(high, least), least+1)
+	dash := "–"
+	if low < 0 {
+		dash = " to "
 	}
-	l := fraction(low, least)
-	if dot := strings.IndexByte(l, '.'); dot >= 0 {
-		least = max(least, len(l)-dot-1)
-	}
-	return fraction(low, least) + "–" + fraction(high, least)
+	return fixed(low, n) + dash + fixed(high, n)
 }
 
-// fraction writes a fidelity with as many decimals as its distance from 1 needs: 0.9, 0.9974, 0.99981.
-func fraction(x float64, least int) string {
+// decimals is how many a fidelity's distance from 1 needs.
+func decimals(x float64, least int) int {
+	if d := 1 - x; d > 0 && d < 1 {
+		return max(least, min(7, int(math.Ceil(-math.Log10(2*d)-1e-9))+1))
+	}
+	return least
+}
+
+// fixed writes so many decimals, with a true minus.
+func fixed(x float64, n int) string {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return "–"
-	}
-	n := least
-	if d := 1 - x; d > 0 && d < 1 {
-		n = max(n, min(7, int(math.Ceil(-math.Log10(2*d)-1e-9))+1))
 	}
 	s := strconv.FormatFloat(x, 'f', n, 64)
 	if strings.HasPrefix(s, "-") {
@@ -139,6 +141,9 @@ func fraction(x float64, least int) string {
 	}
 	return s
 }
+
+// fraction writes a fidelity with as many decimals as its distance from 1 needs: 0.9, 0.9974, 0.99981.
+func fraction(x float64, least int) string { return fixed(x, decimals(x, least)) }
 
 // threshold writes a threshold as it was asked for.
 func threshold(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
