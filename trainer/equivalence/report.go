@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"neq/internal/atomicfile"
 )
@@ -191,4 +192,12 @@ func write(path string, b []byte) error {
 		return fmt.Errorf("equivalence: %w", err)
 	}
 	return nil
+}
+
+// stamp is a time for report.json; the zero time is none.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }
