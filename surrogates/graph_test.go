@@ -24,6 +24,7 @@ var small = []struct {
 	{"tcn", Spec{Family: "tcn", Depth: 3, Width: 17, Kernels: []int{5, 3, 2}, Activation: "gelu"}, 6},
 	{"tcn dilated", Spec{Family: "tcn", Depth: 3, Width: 16, Kernels: []int{3}, Dilations: []int{2, 1, 4}, Activation: "silu"}, 6},
 	{"tcn narrow, dilated", Spec{Family: "tcn", Depth: 2, Width: 2, Kernels: []int{4}, Dilations: []int{3, 2}, Activation: "tanh"}, 6},
+	{"tcn of one channel", Spec{Family: "tcn", Depth: 3, Width: 1, Kernels: []int{1, 9, 3}, Dilations: []int{1, 1, 2}, Activation: "tanh"}, 6},
 	{"tcn norm", Spec{Family: "tcn", Depth: 2, Width: 18, Kernels: []int{4, 3}, Activation: "gelu", BatchNorm: true}, 6},
 }
 

@@ -66,6 +66,9 @@ func BenchmarkStep(b *testing.B) {
 		{"fcn", Spec{Family: "fcn", Window: 43, Width: 128}, 1278, 8, 400, 0.011},
 		{"filter", Spec{Family: "filter", Window: 80}, 100, 16, 400, 0.003},
 		{"tcn", Spec{Family: "tcn", Depth: 7, Width: 128, Kernels: []int{54, 12, 12, 12, 12, 12, 12}, BatchNorm: true}, 1278, 8, 400, 0.011},
+		{"fcn-small", Spec{Family: "fcn", Window: 80, Width: 16}, 100, 16, 400, 0.003},
+		{"tcn-small", Spec{Family: "tcn", Depth: 3, Width: 16, Kernels: []int{20, 8, 8}}, 100, 16, 400, 0.003},
+		{"tcn-line", Spec{Family: "tcn", Depth: 2, Width: 1, Kernels: []int{1, 40}, Activation: "tanh"}, 100, 16, 400, 0.003},
 	} {
 		for _, threads := range []int{1, 2} {
 			b.Run(fmt.Sprintf("%s/threads=%d", c.name, threads), func(b *testing.B) {

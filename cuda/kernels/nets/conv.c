@@ -9,8 +9,9 @@ void nets_conv_rows(const nets_table *t, const float *x, const float *w, const f
   for (int k = 0; k < taps; k++) {
     int64_t lag = (int64_t)k * dilation, from = lag > t0 ? lag : t0;
     if (from >= t1) break;
-    gemm(0, 0, t1 - from, cout, cin, x + (from - lag) * cin, cin, w + (int64_t)k * cin * cout, cout, 1,
-         y + from * cout, cout);
+    if (cin == 1 && cout == 1) t->line_add(x + from - lag, w[k], y + from, t1 - from);
+    else gemm(0, 0, t1 - from, cout, cin, x + (from - lag) * cin, cin, w + (int64_t)k * cin * cout, cout, 1,
+              y + from * cout, cout);
   }
 }
 
@@ -20,8 +21,11 @@ void nets_conv_dx(const nets_table *t, const float *w, const float *dy, int time
   for (int k = 0; k < taps; k++) {
     int64_t lag = (int64_t)k * dilation, to = time - lag < t1 ? time - lag : t1;
     if (to <= t0) break;
-    gemm(0, 1, to - t0, cin, cout, dy + (t0 + lag) * cout, cout, w + (int64_t)k * cin * cout, cout, k > 0,
-         dx + (int64_t)t0 * cin, cin);
+    if (cin == 1 && cout == 1) {
+      if (k == 0) memset(dx + t0, 0, sizeof(float) * (t1 - t0));
+      t->line_add(dy + t0 + lag, w[k], dx + t0, to - t0);
+    } else gemm(0, 1, to - t0, cin, cout, dy + (t0 + lag) * cout, cout, w + (int64_t)k * cin * cout, cout, k > 0,
+                dx + (int64_t)t0 * cin, cin);
   }
 }
 
@@ -31,6 +35,13 @@ void nets_conv_dw(const nets_table *t, const float *x, const float *dy, int batc
   gemm_fn *gemm = nets_gemm(t);
   if (lag >= time) {
     memset(dw + (int64_t)c0 * cout, 0, sizeof(float) * (c1 - c0) * cout);
+    return;
+  }
+  if (cin == 1 && cout == 1) {
+    double sum = 0;
+    for (int b = 0; b < batch; b++)
+      sum += t->line_dot(x + (int64_t)b * time, dy + (int64_t)b * time + lag, time - lag);
+    dw[0] = sum;
     return;
   }
   for (int b = 0; b < batch; b++)

@@ -44,6 +44,9 @@ typedef struct {
   // adam.h
   void (*adam)(const nets_adam *p, float *w, const float *g, float *m, float *v, int64_t n);
   double (*square_sum)(const float *x, int64_t n);
+  // lines.h
+  void (*line_add)(const float *x, float a, float *y, int64_t n);
+  float (*line_dot)(const float *x, const float *y, int64_t n);
   // gemm.h
   gemm_fn *gemm;
 } nets_table;

@@ -6,6 +6,7 @@
 #include "columns.h"
 #include "heads.h"
 #include "adam.h"
+#include "lines.h"
 #include "gemm.h"
 
 const nets_table TABLE = {
@@ -28,5 +29,7 @@ const nets_table TABLE = {
     .square_loss = square_loss,
     .adam = adam,
     .square_sum = square_sum,
+    .line_add = line_add,
+    .line_dot = line_dot,
     .gemm = gemm,
 };
