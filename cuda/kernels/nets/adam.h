@@ -1,10 +1,8 @@
 // Adam and Nadam in one pass (Kingma & Ba 2015; Dozat 2016), constants folded as in nets_adam.
 
 #if VBYTES == 64
-#include <immintrin.h>
 FN V root(V x) { return (V)_mm512_sqrt_ps((__m512)x); }
 #elif VBYTES == 32
-#include <immintrin.h>
 FN V root(V x) { return (V)_mm256_sqrt_ps((__m256)x); }
 #elif defined(__x86_64__)
 #include <immintrin.h>

@@ -1,4 +1,6 @@
+#ifndef __clang__
 #pragma GCC optimize("O3,no-trapping-math,no-signed-zeros")
+#endif
 #define VBYTES 16
 #define ISA "portable"
 #define TABLE nets_portable
