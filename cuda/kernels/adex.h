@@ -27,6 +27,7 @@ FN adex_state adex_step(adex_state s, adex_const c, real g, real ge, int open) {
   real up = c.gd * neq_exp2(neq_clamp(v * c.slope + c.offset, -126, c.top));
   real num = v + c.dt * (c.cl + up - w + ge);
   v = open ? num / (c.leak + c.dt * g) : num * c.shrink;
+  v = v > c.peak ? c.peak + (real)1 : v; // above it, and no further: w must not see the exponential's overshoot
   real fixed = c.a * (v - c.el);
   adex_state r = {v, fixed + (w - fixed) * c.decay};
   return r;
