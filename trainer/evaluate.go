@@ -71,16 +71,21 @@ func (m *Model) evaluate(ctx context.Context, src source, splitName string, o Ev
 	defer p.close()
 	opt := fidelity.Options{Threshold: m.Threshold, Rate: m.Normalisation.Rate, Resamples: o.Resamples, Seed: o.Seed}
 	scorer := fidelity.NewScorer(opt)
-	var truth []fidelity.Episode
+	var neurons []fidelity.Episode
 	done := 0
-	err = predictSplit(ctx, data, p, n, burn, m.Config.predictsVoltage(), func(_ int, e fidelity.Episode) {
-		scorer.Add(e)
-		if o.Baselines {
-			truth = append(truth, fidelity.Episode{TrueV: append([]float32(nil), e.TrueV...), TrueSpike: append([]float32(nil), e.TrueSpike...)})
-		}
-		if done++; o.Hook != nil {
-			o.Hook(done, n)
-		}
+	t := newTruth(data.info.Duration, burn, m.Config.predictsVoltage(), m.Normalisation.Clip)
+	err = data.each(n, func(s *traces.Shard, from, to int) error {
+		return p.run(ctx, s, from, to, func(i int, out Prediction) error {
+			e := t.episode(s, i, out)
+			scorer.Add(e)
+			if o.Baselines {
+				neurons = append(neurons, fidelity.Episode{TrueV: append([]float32(nil), e.TrueV...), TrueSpike: append([]float32(nil), e.TrueSpike...)})
+			}
+			if done++; o.Hook != nil {
+				o.Hook(done, n)
+			}
+			return nil
+		})
 	})
 	if err != nil {
 		return nil, err
@@ -90,7 +95,7 @@ func (m *Model) evaluate(ctx context.Context, src source, splitName string, o Ev
 		return nil, err
 	}
 	if o.Baselines {
-		if e.Baselines, err = fidelity.Baselines(m.Normalisation.Rate, m.Normalisation.Mean, truth, opt); err != nil {
+		if e.Baselines, err = fidelity.Baselines(m.Normalisation.Rate, m.Normalisation.Mean, neurons, opt); err != nil {
 			return nil, err
 		}
 	}
@@ -99,22 +104,3 @@ func (m *Model) evaluate(ctx context.Context, src source, splitName string, o Ev
 
 // burnIn is how much of an episode is left out by default: the receptive field, at most half of it.
 func burnIn(receptiveField, duration int) int { return min(receptiveField, duration/2) }
-
-// predictSplit predicts up to max episodes of a split and calls f with each from burn ms on, with its sample's
-// index. The episode's memory is used again.
-func predictSplit(ctx context.Context, data episodes, p *predictor, max, burn int, voltage bool, f func(sample int, e fidelity.Episode)) error {
-	d := data.info.Duration
-	spike, v := make([]float32, d), make([]float32, d)
-	return data.each(max, func(s *traces.Shard, from, to int) error {
-		return p.run(ctx, s, from, to, func(i int, out Prediction) error {
-			spikes(s, i, 0, spike)
-			e := fidelity.Episode{Logit: out.Logit[burn:], TrueSpike: spike[burn:]}
-			if voltage {
-				clipped(v, s.SomaV[i*d:(i+1)*d], p.norm.Clip)
-				e.Voltage, e.TrueV = out.Voltage[burn:], v[burn:]
-			}
-			f(s.First+i, e)
-			return nil
-		})
-	})
-}

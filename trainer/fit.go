@@ -16,7 +16,6 @@ import (
 	"neq/data/traces"
 	"neq/surrogates"
 	"neq/surrogates/ops"
-	"neq/trainer/fidelity"
 )
 
 // FitOptions say what to fit to what, and where to.
@@ -336,34 +335,4 @@ func (r *run) seconds() float64 { return r.before + time.Since(r.started).Second
 // bioSeconds is the scored neuron time of so many steps.
 func (r *run) bioSeconds(steps int) float64 {
 	return float64(steps) * float64(r.c.Batch) * float64(r.c.Window) / 1000
-}
-
-// validation scores a network on the validation split.
-type validation struct {
-	data episodes
-	p    *predictor
-	c    *Config
-	burn int
-	clip *float64
-}
-
-// newValidation is nil where the data set has no validation split.
-func newValidation(src source, net *surrogates.Network, norm Normalisation, c *Config, threads int) (*validation, error) {
-	data, err := split(src, "validation")
-	if err != nil {
-		return nil, nil // prepare has refused this where it matters
-	}
-	p, err := newPredictor(net, norm, data.info.Duration, min(data.count, c.ValidationSamples), threads)
-	if err != nil {
-		return nil, fmt.Errorf("trainer: %w", err)
-	}
-	return &validation{data, p, c, burnIn(net.ReceptiveField(), data.info.Duration), norm.Clip}, nil
-}
-
-func (v *validation) close() { v.p.close() }
-
-func (v *validation) score(ctx context.Context) (*fidelity.Scorer, error) {
-	s := fidelity.NewScorer(fidelity.Options{Resamples: -1})
-	err := predictSplit(ctx, v.data, v.p, v.c.ValidationSamples, v.burn, v.c.predictsVoltage(), func(_ int, e fidelity.Episode) { s.Add(e) })
-	return s, err
 }

@@ -38,28 +38,13 @@ func pickExample(data episodes, burn int) (pick, error) {
 				a, b := between(t, float32(start), float32(start+p.size))
 				if b-a > most {
 					most, p.start = b-a, start
-					p.shard = alone(s, i, data.info)
+					p.shard = excerpt(s, i, i+1, data.info.Duration)
 				}
 			}
 		}
 		return nil
 	})
 	return p, err
-}
-
-// alone copies one sample to a shard of its own.
-func alone(s *traces.Shard, i int, info traces.Info) *traces.Shard {
-	a, b := s.InputStart[i], s.InputStart[i+1]
-	c, d := s.SpikeStart[i], s.SpikeStart[i+1]
-	return &traces.Shard{
-		First: s.First + i, Samples: 1,
-		InputStart:   []int64{0, b - a},
-		InputTime:    append([]float32(nil), s.InputTime[a:b]...),
-		InputSynapse: append([]int32(nil), s.InputSynapse[a:b]...),
-		SomaV:        append([]float32(nil), s.SomaV[i*info.Duration:(i+1)*info.Duration]...),
-		SpikeStart:   []int64{0, d - c},
-		SpikeTime:    append([]float32(nil), s.SpikeTime[c:d]...),
-	}
 }
 
 // example is what the model says about the picked stretch.

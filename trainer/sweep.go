@@ -260,21 +260,17 @@ func (s *sweep) study(ctx context.Context) error {
 
 // baselines scores those who do not look at the input on the episodes the surrogates are scored on.
 func baselines(ctx context.Context, held episodes, norm Normalisation, burn, resamples int) ([]fidelity.Baseline, error) {
-	var truth []fidelity.Episode
-	d := held.info.Duration
+	var list []fidelity.Episode
 	err := held.each(0, func(sh *traces.Shard, from, to int) error {
 		for i := from; i < to; i++ {
-			spike, v := make([]float32, d), make([]float32, d)
-			spikes(sh, i, 0, spike)
-			clipped(v, sh.SomaV[i*d:(i+1)*d], norm.Clip)
-			truth = append(truth, fidelity.Episode{TrueSpike: spike[burn:], TrueV: v[burn:]})
+			list = append(list, newTruth(held.info.Duration, burn, true, norm.Clip).episode(sh, i, Prediction{}))
 		}
 		return ctx.Err()
 	})
 	if err != nil {
 		return nil, err
 	}
-	return fidelity.Baselines(norm.Rate, norm.Mean, truth, fidelity.Options{Rate: norm.Rate, Resamples: resamples})
+	return fidelity.Baselines(norm.Rate, norm.Mean, list, fidelity.Options{Rate: norm.Rate, Resamples: resamples})
 }
 
 // run runs this part's trials, Parallel at a time.

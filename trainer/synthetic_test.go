@@ -29,7 +29,7 @@ func (c synthetic) info() traces.Info {
 	info := traces.Info{
 		Samples: c.train + c.validation + c.test, SamplesPerShard: c.perShard, Duration: c.duration,
 		Synapses: []traces.SynapseInfo{{Name: "exc", Kind: "delta", First: 0, Count: c.excitatory}, {Name: "inh", Kind: "delta", First: c.excitatory, Count: c.inhibitory}},
-		Inputs:   c.excitatory + c.inhibitory, EventCapacity: c.perShard * c.duration * (c.excitatory + c.inhibitory), SpikeCapacity: c.perShard * c.duration,
+		Inputs:   c.excitatory + c.inhibitory, EventCapacity: 1000 + 2*int(c.rate*float64(c.perShard*c.duration*(c.excitatory+c.inhibitory))), SpikeCapacity: c.perShard * c.duration,
 		Neuron: "lif", Threshold: -55, Seed: c.seed, Configuration: map[string]any{"made_for": "tests"},
 	}
 	first := 0
