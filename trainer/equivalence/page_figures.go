@@ -78,7 +78,7 @@ func (s *Study) filterFigures(all []Candidate, a Answer) []figure {
 	}
 	var single *Candidate
 	for i, c := range all {
-		if f, ok := of(c); ok && f.Channels == 1 && (single == nil || c.Value > single.Value) {
+		if f, ok := of(c); ok && f.Channels == 1 && temporal(f) && (single == nil || c.Value > single.Value) {
 			single = &all[i]
 		}
 	}
@@ -87,7 +87,7 @@ func (s *Study) filterFigures(all []Candidate, a Answer) []figure {
 	}
 	for _, c := range picks {
 		f, ok := of(c)
-		if !ok {
+		if !ok || !temporal(f) {
 			continue
 		}
 		words := fmt.Sprintf("First-layer weights of %s against the age of an input spike: the mean over each group's synapses, shaded by their standard deviation.", cut(c.Name, 60))
@@ -105,3 +105,6 @@ func (s *Study) filterFigures(all []Candidate, a Answer) []figure {
 	}
 	return out
 }
+
+// temporal tells whether a first layer looks back far enough to draw its weights over time.
+func temporal(f Filters) bool { return len(f.Groups) > 0 && len(f.Groups[0].Mean) > 2 }

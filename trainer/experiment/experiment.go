@@ -140,9 +140,20 @@ func (c *Config) study() equivalence.Study {
 		if g.Kind == "delta" {
 			unit = "mV"
 		}
-		s.Neuron.Synapses = append(s.Neuron.Synapses, equivalence.Synapses{Name: g.Name, Kind: g.Kind, Count: g.Count, Weight: fmt.Sprintf("%v %s", g.Weight, unit)})
+		s.Neuron.Synapses = append(s.Neuron.Synapses, equivalence.Synapses{Name: g.Name, Kind: g.Kind, Count: g.Count, Weight: weight(g.Weight, unit)})
 	}
 	return s
+}
+
+// weight says in words how strong a group's synapses are.
+func weight(w neuron.Weight, unit string) string {
+	switch w.Distribution {
+	case "":
+		return fmt.Sprintf("%g %s", w.Constant, unit)
+	case "uniform":
+		return fmt.Sprintf("%g to %g %s", w.Low, w.High, unit)
+	}
+	return fmt.Sprintf("%g +- %g %s (%s)", w.Mean, w.SD, unit, w.Distribution)
 }
 
 // stimulus says in words what the neuron receives.
