@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -23,8 +24,8 @@ const maxSize = 1 << 20
 // File is a configuration file that has been read.
 type File struct {
 	Path string
-	text []byte
 	tree *ast.File
+	sets []string // as given on the command line
 }
 
 // Load reads the file and fills v, a pointer to a struct with yaml tags. Each of sets is "key=value": a dotted
@@ -52,20 +53,27 @@ func Parse(path string, text []byte, sets []string, v any) (file *File, err erro
 			file, err = nil, fmt.Errorf("%s: not readable as YAML: %v", path, r)
 		}
 	}()
+	if depth(text) > maxDepth {
+		return nil, fmt.Errorf("%s: nested deeper than %d levels", path, maxDepth)
+	}
 	tree, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return nil, yamlError(path, err)
 	}
-	file = &File{Path: path, text: text, tree: tree}
+	file = &File{Path: path, tree: tree}
 	if len(bytes.TrimSpace(text)) == 0 || len(tree.Docs) == 0 || tree.Docs[0].Body == nil {
 		return nil, fmt.Errorf("%s: empty: \"neq init\" writes a configuration to start from", path)
 	}
-	if err := strict(text, v); err != nil {
+	if len(tree.Docs) > 1 {
+		return nil, fmt.Errorf("%s: %d YAML documents in one file: want one", path, len(tree.Docs))
+	}
+	if err := strict(tree, text, v); err != nil {
 		return nil, yamlError(path, err)
 	}
 	if len(sets) == 0 {
 		return file, nil
 	}
+	reflect.ValueOf(v).Elem().SetZero() // what --set takes away must not stay
 	var all any
 	if err := yaml.UnmarshalWithOptions(text, &all, yaml.UseOrderedMap()); err != nil {
 		return nil, yamlError(path, err)
@@ -82,18 +90,27 @@ func Parse(path string, text []byte, sets []string, v any) (file *File, err erro
 		if all, err = set(all, strings.Split(key, "."), x); err != nil {
 			return nil, fmt.Errorf("--set %s: %w", s, err)
 		}
+		file.sets = append(file.sets, s)
 	}
 	changed, err := yaml.Marshal(all)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if err := strict(changed, v); err != nil {
+	if tree, err = parser.ParseBytes(changed, 0); err == nil {
+		err = strict(tree, changed, v)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("--set %s: %s", strings.Join(sets, " --set "), message(err))
 	}
 	return file, nil
 }
 
-func strict(text []byte, v any) error {
+func strict(tree *ast.File, text []byte, v any) error {
+	for _, d := range tree.Docs {
+		if err := checkTypes(d.Body, reflect.TypeOf(v), ""); err != nil {
+			return err
+		}
+	}
 	err := yaml.NewDecoder(bytes.NewReader(text), yaml.DisallowUnknownField()).Decode(v)
 	if errors.Is(err, io.EOF) {
 		return nil
@@ -133,6 +150,10 @@ func set(tree any, path []string, value any) (any, error) {
 
 // yamlError puts an error of the YAML library in our form: path:line: message.
 func yamlError(path string, err error) error {
+	var kind *typeError
+	if errors.As(err, &kind) {
+		return fmt.Errorf("%s:%d: %w", path, kind.line, kind)
+	}
 	var y yaml.Error
 	if errors.As(err, &y) && y.GetToken() != nil && y.GetToken().Position != nil {
 		return fmt.Errorf("%s:%d: %s", path, y.GetToken().Position.Line, message(err))
@@ -143,7 +164,7 @@ func yamlError(path string, err error) error {
 func message(err error) string {
 	var y yaml.Error
 	if errors.As(err, &y) {
-		return y.GetMessage()
+		return strings.Replace(y.GetMessage(), "unknown field", "unknown key", 1)
 	}
 	return firstLine(err)
 }
@@ -164,10 +185,21 @@ func (f *File) Explain(err error) error {
 	if m == nil {
 		return err
 	}
+	for _, s := range f.sets {
+		if key, _, _ := strings.Cut(s, "="); within(m[1], key) {
+			return fmt.Errorf("--set %s: %w", s, err)
+		}
+	}
 	if line := f.line(m[1]); line > 0 {
 		return fmt.Errorf("%s:%d: %w", f.Path, line, err)
 	}
 	return fmt.Errorf("%s: %w", f.Path, err)
+}
+
+// within tells whether a key of an error, such as surrogates[0].width, is one that --set changed, or lies inside it.
+func within(key, changed string) bool {
+	key = strings.NewReplacer("[", ".", "]", "").Replace(key)
+	return key == changed || strings.HasPrefix(key, changed+".")
 }
 
 // line finds the line of a key, or of the nearest key above it; 0 where there is none.
