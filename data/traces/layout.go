@@ -165,8 +165,8 @@ func (in *Info) shardBytes() int64 {
 	return n
 }
 
-// check refuses an Info that is impossible, or bigger than the limits.
-func (in *Info) check() error {
+// Check refuses an Info that is impossible, or bigger than the limits.
+func (in *Info) Check() error {
 	bad := func(format string, args ...any) error { return fmt.Errorf("traces: "+format, args...) }
 	ranges := []struct {
 		name      string

@@ -117,7 +117,7 @@ func (h *header) check() error {
 		return fmt.Errorf("traces: format %q version %d: this neq reads %q version %d",
 			h.Format, h.Number, formatName, formatNumber)
 	}
-	return h.Info.check()
+	return h.Info.Check()
 }
 
 func receiptPath(k int) string { return receiptsDir + "/" + strconv.Itoa(k) + ".json" }

@@ -91,7 +91,7 @@ func Create(dir string, info Info, o Options) (*Writer, error) {
 	if o.Resume && o.Overwrite {
 		return nil, errors.New("traces: --resume and --overwrite contradict one another: give one")
 	}
-	if err := info.check(); err != nil {
+	if err := info.Check(); err != nil {
 		return nil, err
 	}
 	c, err := newCodec()
@@ -174,8 +174,15 @@ func (w *Writer) enter(o Options) (there bool, err error) {
 }
 
 func (w *Writer) notEmpty() error {
-	return fmt.Errorf("traces: %s is not empty: give --resume to go on with what is there or --overwrite to replace it, "+
-		"or choose another folder", w.dir)
+	return &NotEmpty{w.dir}
+}
+
+// NotEmpty is a folder with something in it where neither Resume nor Overwrite was given.
+type NotEmpty struct{ Dir string }
+
+func (e *NotEmpty) Error() string {
+	return fmt.Sprintf("traces: %s is not empty: give --resume to go on with what is there or --overwrite to replace it, "+
+		"or choose another folder", e.Dir)
 }
 
 func writeHeader(dir string, info Info, disk atomicfile.Disk) error {
