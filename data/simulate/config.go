@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -40,6 +41,9 @@ type Samples struct {
 	Validation int `yaml:"validation" json:"validation"`
 	Test       int `yaml:"test" json:"test"`
 }
+
+// maxSamples bounds a split: 2 billion.
+const maxSamples = 1 << 31
 
 // DefaultShard is the number of samples in a shard unless the configuration says otherwise.
 const DefaultShard = 64
@@ -82,23 +86,31 @@ func NewPlan(c Config, version, dir string) (*Plan, error) {
 	if s.SamplesPerShard == 0 {
 		s.SamplesPerShard = DefaultShard
 	}
-	total := s.Samples.Train + s.Samples.Validation + s.Samples.Test
+	total := 0
+	for _, n := range []struct {
+		key   string
+		count int
+	}{{"train", s.Samples.Train}, {"validation", s.Samples.Validation}, {"test", s.Samples.Test}} {
+		if n.count < 0 || n.count > maxSamples {
+			return nil, fmt.Errorf("simulation.samples.%s: %d: want 0 to %d", n.key, n.count, maxSamples)
+		}
+		total += n.count
+	}
 	switch {
-	case s.Samples.Train < 0 || s.Samples.Validation < 0 || s.Samples.Test < 0:
-		return nil, fmt.Errorf("simulation.samples: %+v: a negative number of samples", s.Samples)
 	case total == 0:
 		return nil, fmt.Errorf("simulation.samples: no samples: set train, validation and test")
-	case total > 1<<31:
-		return nil, fmt.Errorf("simulation.samples: %d samples: at most %d", total, 1<<31)
 	case s.SamplesPerShard < 1 || s.SamplesPerShard > 1<<16:
 		return nil, fmt.Errorf("simulation.samples_per_shard: %d: want 1 to %d", s.SamplesPerShard, 1<<16)
-	case s.Dt < 0:
+	case !(s.Dt >= 0):
 		return nil, fmt.Errorf("simulation.dt_ms: %g: want a positive time step", s.Dt)
 	}
 	if s.Dt > 0 {
 		if _, err := stepsPerMs(s.Dt); err != nil {
 			return nil, err
 		}
+	}
+	if err := checkCounts(c.Neuron.Synapses); err != nil {
+		return nil, err
 	}
 	cell, err := neuron.Compile(c.Neuron, neuron.Options{Dt: s.Dt, Solver: cuda.Solver(solver), Precision: cuda.Precision(precision), Seed: c.Seed})
 	if err != nil {
@@ -122,6 +134,24 @@ func NewPlan(c Config, version, dir string) (*Plan, error) {
 	}
 	return p, nil
 }
+
+// checkCounts refuses more synapses than an input can have, before they are made.
+func checkCounts(groups []neuron.SynapseGroup) error {
+	total := 0
+	for i, g := range groups {
+		if g.Count > stimulus.MaxSynapses || total+g.Count > stimulus.MaxSynapses {
+			return fmt.Errorf("neuron.synapses[%d].count: %d: a neuron has at most %d synapses", i, g.Count, stimulus.MaxSynapses)
+		}
+		total += max(0, g.Count)
+		if !groupName.MatchString(g.Name) {
+			return fmt.Errorf("neuron.synapses[%d].name: %q: want a letter, then letters, digits, _, . or -", i, g.Name)
+		}
+	}
+	return nil
+}
+
+// groupName keeps names fit for tables, plots and Zarr attributes.
+var groupName = regexp.MustCompile(`^\pL[\pL\pN_.-]{0,63}$`)
 
 // stepsPerMs is how many integration steps make the ms of a recorded value.
 func stepsPerMs(dt float64) (int, error) {
@@ -179,6 +209,9 @@ func (p *Plan) describe(c Config, groups []stimulus.Group, total int, version st
 	}
 	if r := p.protocol.Replay(); r != nil {
 		p.Info.Configuration["replay_sha256"] = r.SHA256
+	}
+	if err := p.Info.Check(); err != nil {
+		return fmt.Errorf("simulation: %s", strings.TrimPrefix(err.Error(), "traces: "))
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -122,6 +123,10 @@ func (p *Plan) Shard(ctx context.Context, dev cuda.Device, k, threads int) (*tra
 func (p *Plan) run(ctx context.Context, dev cuda.Device, d *drawn) (*traces.Shard, error) {
 	s, b := d.shard, d.batch
 	if err := dev.Run(ctx, &p.Cell.Program, b); err != nil {
+		var lane *cuda.LaneError
+		if errors.As(err, &lane) {
+			return nil, fmt.Errorf("simulate: sample %d: %s; the neuron is %s, its parameters are %s", s.First+lane.Lane, lane.Msg, p.Info.Neuron, p.parameters())
+		}
 		return nil, fmt.Errorf("simulate: samples %d to %d: %w", s.First, s.First+s.Samples-1, err)
 	}
 	for v, trace := range b.Trace {

@@ -144,6 +144,9 @@ func (c Config) validate(groups []Group, duration int) error {
 				return fmt.Errorf("stimulus.trees: synapse group %q is used twice", n)
 			}
 		}
+		if len(c.Interval) == 0 || len(c.Smoothing) == 0 {
+			return fmt.Errorf("stimulus.interval_ms: neither it nor smoothing_ms may be empty: give values, or leave the key out for the default")
+		}
 		for _, v := range c.Interval {
 			if !(v-c.IntervalJitter >= 1 && v <= 1e5) || c.IntervalJitter < 0 {
 				return fmt.Errorf("stimulus.interval_ms: %g with interval_jitter_ms %g: an interval must last at least 1 ms", v, c.IntervalJitter)
@@ -191,6 +194,9 @@ func (c Config) validate(groups []Group, duration int) error {
 	}
 	return nil
 }
+
+// MaxSynapses is how many synapses an input can have.
+const MaxSynapses = inputs.MaxSynapses
 
 // MaxDuration is the longest sample (ms): event times are float32, good to 0.008 ms there.
 const MaxDuration = 100_000
