@@ -9,14 +9,32 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"neq/data/traces"
 	"neq/trainer"
 )
 
-// version is set by the Makefile.
-var version = "unknown"
+// version is set by the Makefile; a bare go build knows its commit.
+var version = commit()
+
+func commit() string {
+	name, dirty := "unknown", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision":
+				name = s.Value[:min(len(s.Value), 7)]
+			case s.Key == "vcs.modified" && s.Value == "true":
+				dirty = "-dirty"
+			}
+		}
+	}
+	return name + dirty
+}
 
 // Exit codes.
 const (
@@ -49,9 +67,7 @@ func run(args []string) int {
 		<-ctx.Done()
 		stop() // a second signal ends the program at once; what is on disk stays whole
 	}()
-	root := newRoot()
-	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := execute(ctx, args)
 	code := exitCode(err)
 	switch {
 	case err == nil:
@@ -63,12 +79,34 @@ func run(args []string) int {
 	return code
 }
 
+// execute runs a command line. An error of cobra's, before a command begins, is one of usage.
+func execute(ctx context.Context, args []string) error {
+	root := newRoot()
+	began := false
+	for _, c := range root.Commands() {
+		if work := c.RunE; work != nil {
+			c.RunE = func(c *cobra.Command, args []string) error {
+				began = true
+				return work(c, args)
+			}
+		}
+	}
+	root.SetArgs(args)
+	c, err := root.ExecuteContextC(ctx)
+	if err != nil && !began && exitCode(err) == exitFailed {
+		return usage("%w: see \"%s --help\"", err, c.CommandPath())
+	}
+	return err
+}
+
 // exitCode maps an error to what a shell or a scheduler is told.
 func exitCode(err error) int {
 	var u usageError
 	var v *traces.Damaged
 	var i *trainer.InterruptedError
 	var m *traces.Mismatch
+	var t *trainer.MismatchError
+	var e *traces.NotEmpty
 	switch {
 	case err == nil:
 		return exitDone
@@ -76,7 +114,7 @@ func exitCode(err error) int {
 		return exitUnverified
 	case errors.As(err, &i) || errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.As(err, &u) || errors.As(err, &m):
+	case errors.As(err, &u) || errors.As(err, &m) || errors.As(err, &t) || errors.As(err, &e):
 		return exitUsage
 	}
 	return exitFailed

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -28,6 +27,7 @@ type flags struct {
 	json      bool
 	quiet     bool
 	seed      uint64
+	told      bool // what --device auto chose
 }
 
 func newRoot() *cobra.Command {
@@ -57,6 +57,7 @@ networks to it, and reports how many parameters it takes to be equivalent to one
 		trainCommand(f), evalCommand(f), sweepCommand(f), reportCommand(f), runCommand(f), doctorCommand(f))
 	for _, c := range root.Commands() {
 		wrapArgs(c)
+		c.PreRunE = func(*cobra.Command, []string) error { return f.check() }
 	}
 	return root
 }
@@ -90,7 +91,6 @@ func (f *flags) output(c *cobra.Command, what string) {
 	c.Flags().StringVarP(&f.out, "out", "o", "", what)
 	c.Flags().BoolVar(&f.resume, "resume", false, "go on where an earlier run stopped")
 	c.Flags().BoolVar(&f.overwrite, "overwrite", false, "delete what an earlier run wrote, and start again")
-	c.MarkFlagsMutuallyExclusive("resume", "overwrite")
 	if err := c.MarkFlagRequired("out"); err != nil {
 		panic(err) // a flag defined four lines up
 	}
@@ -102,6 +102,24 @@ func (f *flags) changes(c *cobra.Command) []string {
 		return append([]string{"seed=" + strconv.FormatUint(f.seed, 10)}, f.sets...)
 	}
 	return f.sets
+}
+
+// check refuses flags that no command can follow, before it does anything.
+func (f *flags) check() error {
+	switch {
+	case f.resume && f.overwrite:
+		return usage("--resume and --overwrite contradict one another: give one")
+	case f.threads < 0:
+		return usage("--threads %d: want 1 or more, or 0 for all cores", f.threads)
+	}
+	switch kind, _, _ := strings.Cut(f.device, ":"); {
+	case f.device == "" || f.device == "auto" || f.device == "cpu":
+	case kind == "cuda":
+		return usage("--device %s: this version of neq computes on the CPU only: use --device cpu", f.device)
+	default:
+		return usage("--device %s: want auto, cpu or cuda[:i]", f.device)
+	}
+	return nil
 }
 
 func (f *flags) cores() int {
@@ -156,23 +174,21 @@ func schedulerPart(getenv func(string) string) (part, parts int, err error) {
 	return 0, 0, usage("--part auto: no SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX, OMPI_COMM_WORLD_RANK or PMI_RANK in the environment: use --part I/N")
 }
 
-// openDevice opens the device asked for, and says once what "auto" chose.
-func (f *flags) openDevice() (cuda.Device, error) {
-	kind, _, _ := strings.Cut(f.device, ":")
-	switch kind {
-	case "auto", "cpu":
-	case "cuda":
-		return nil, fmt.Errorf("--device %s: this version of neq computes on the CPU only: use --device cpu", f.device)
-	default:
-		return nil, usage("--device %s: want auto, cpu or cuda[:i]", f.device)
+// chose says, once, what --device auto came to.
+func (f *flags) chose(device string) {
+	if f.device == "auto" && !f.told {
+		f.told = true
+		f.remark("device", "use", device, "why", "this version of neq computes on the CPU only")
 	}
+}
+
+// openDevice opens the device asked for.
+func (f *flags) openDevice() (cuda.Device, error) {
 	d, err := cuda.NewCPU(cuda.CPUOptions{Threads: f.cores()})
 	if err != nil {
 		return nil, err
 	}
-	if kind == "auto" {
-		f.remark("device", "use", d.Name(), "why", "this version of neq computes on the CPU only")
-	}
+	f.chose(d.Name())
 	return d, nil
 }
 

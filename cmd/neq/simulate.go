@@ -43,7 +43,7 @@ parts or interruptions. Interrupted, it finishes the shard in hand and exits wit
 				var partial *traces.Incomplete
 				if f.part != "" && errors.As(err, &partial) {
 					f.remark("this part is done", "shards of other parts missing", len(partial.Missing), "then", "neq merge "+f.out)
-					return nil
+					return f.result(c.OutOrStdout(), map[string]any{"data": f.out, "part": f.part, "shards": partial.Shards, "missing": partial.Missing}, "")
 				}
 				return err
 			}

@@ -35,6 +35,11 @@ test samples. A trial that is done is not done again with --resume; one that was
 			if err != nil {
 				return usageError{err}
 			}
+			if f.part == "" {
+				if err := f.enter(); err != nil {
+					return err
+				}
+			}
 			if err := f.sweep(c.Context(), x, data, f.out); err != nil {
 				return err
 			}
@@ -65,6 +70,7 @@ func (f *flags) sweep(ctx context.Context, x *experiment.Config, data, out strin
 	if o.Part, o.Parts, err = f.parts(); err != nil {
 		return err
 	}
+	f.chose(fmt.Sprintf("cpu, %d threads", f.cores()))
 	f.adviseBLAS()
 	bar, hook := f.trainingBar()
 	o.DataDir, o.OutDir, o.Resume, o.Overwrite, o.Threads = data, out, f.resume, f.overwrite, f.cores()
@@ -197,7 +203,7 @@ writes FOLDER/report.html. Interrupted, it exits with 75; --resume goes on.`,
 func (f *flags) enter() error {
 	entries, err := os.ReadDir(f.out)
 	if err == nil && len(entries) > 0 && !f.resume && !f.overwrite {
-		return usage("%s is not empty: use --resume to go on with the experiment there, or --overwrite", f.out)
+		return usage("%s is not empty: use --resume to go on with what is there, or --overwrite to replace it", f.out)
 	}
 	return nil
 }

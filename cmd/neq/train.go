@@ -34,6 +34,10 @@ run that was never interrupted.`,
 			if err != nil {
 				return usageError{err}
 			}
+			if err := f.enter(); err != nil {
+				return err
+			}
+			f.chose(fmt.Sprintf("cpu, %d threads", f.cores()))
 			bar, hook := f.trainingBar()
 			r, err := trainer.Fit(c.Context(), trainer.FitOptions{Spec: spec, Config: cfg, DataDir: data, OutDir: f.out,
 				Resume: f.resume, Overwrite: f.overwrite, Threads: f.cores(), Hooks: []func(trainer.Progress){hook}})
@@ -101,8 +105,12 @@ func evalCommand(f *flags) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			o := trainer.EvaluateOptions{Threads: f.cores(), Baselines: true, Hook: f.steps("evaluate", "samples")}
 			if c.Flags().Changed("burn-in") {
+				if burn < 0 {
+					return usage("--burn-in %d: want 0 ms or more", burn)
+				}
 				o.BurnIn = &burn
 			}
+			f.chose(fmt.Sprintf("cpu, %d threads", f.cores()))
 			e, err := trainer.Evaluate(c.Context(), args[0], data, split, o)
 			if err != nil {
 				return err
