@@ -41,7 +41,7 @@ func Template(model string) (string, error) {
 	p("# Run it with:  neq run THIS_FILE --out out")
 	p("# What is left out has a default; unknown keys are errors. Change single values with --set key=value.")
 	p("")
-	p("title: %s", m.Description)
+	p("title: %q", m.Description)
 	p("seed: 1")
 	p("")
 	p("neuron:")
