@@ -1,9 +1,8 @@
 /* The CPU's loop over the kernel in inputs.h: 16 synapses in the lanes, 4 ms to a Philox block.
    Included once per instruction set, with NAME set. */
-#include "inputs.h"
+#include "philox_lanes.h"
 #include "run.h"
 #include <string.h>
-#define LANES 16
 typedef float row16 __attribute__((vector_size(4 * LANES)));
 
 int NAME(const inputs_plan *p, u64 sample, int capacity, int *bin, int *synapse) {
@@ -31,9 +30,7 @@ int NAME(const inputs_plan *p, u64 sample, int capacity, int *bin, int *synapse)
         }
       u32 a[LANES], b[LANES], c[LANES], d[LANES];
       for (int l = 0; l < LANES; l++) { a[l] = (u32)t4; b[l] = p->stream + (u32)(s + l); c[l] = s0; d[l] = s1; }
-      u32 k0 = (u32)p->seed, k1 = (u32)(p->seed >> 32);
-      for (int r = 0; r < PHILOX_ROUNDS; r++, k0 += PHILOX_BUMP0, k1 += PHILOX_BUMP1)
-        for (int l = 0; l < LANES; l++) philox_round(a + l, b + l, c + l, d + l, k0, k1);
+      philox_lanes(a, b, c, d, (u32)p->seed, (u32)(p->seed >> 32));
       int h[LANES];
       for (int l = 0; l < LANES; l++)
         h[l] = ((int)(a[l] >> 1) < threshold(r0[l])) | ((int)(b[l] >> 1) < threshold(r1[l])) << 1 |
