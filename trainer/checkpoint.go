@@ -131,7 +131,7 @@ func flatten(into map[string]string, key string, v any) {
 }
 
 // writeCheckpoint writes s with its tensors to dir/checkpoints and removes all but it and the one before.
-func writeCheckpoint(dir string, s state, who identity, net *surrogates.Network, solver *ops.Solver, bestWeights [][]float32) (err error) {
+func writeCheckpoint(disk atomicfile.Disk, dir string, s state, who identity, net *surrogates.Network, solver *ops.Solver, bestWeights [][]float32) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("trainer: checkpoint of step %d in %s: %w", s.Step, dir, err)
@@ -164,7 +164,7 @@ func writeCheckpoint(dir string, s state, who identity, net *surrogates.Network,
 			return err
 		}
 		s.Files[name] = sumOf(b)
-		return atomicfile.WriteFile(filepath.Join(temp, name), b)
+		return disk.WriteFile(filepath.Join(temp, name), b)
 	}
 	var weights, bests, optimiser []safetensors.Tensor
 	for i, w := range net.Weights() {
@@ -188,7 +188,7 @@ func writeCheckpoint(dir string, s state, who identity, net *surrogates.Network,
 		}
 	}
 	s.Checksum = s.sum()
-	if err := writeJSON(filepath.Join(temp, stateFile), s); err != nil {
+	if err := writeJSON(disk, filepath.Join(temp, stateFile), s); err != nil {
 		return err
 	}
 	name := filepath.Join(root, fmt.Sprintf("%s%09d", stepPrefix, s.Step))

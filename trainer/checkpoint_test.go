@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
+	"neq/internal/atomicfile"
 	"neq/internal/safetensors"
 	"neq/surrogates"
 )
@@ -122,6 +124,30 @@ func TestGoesOnFromTheCheckpointBefore(t *testing.T) {
 	o.Resume, o.OutDir = false, filepath.Join(t.TempDir(), "whole")
 	mustFit(t, o)
 	got.same(t, outputOf(t, o.OutDir), "from the checkpoint before")
+}
+
+// A disk that fills at any point is an error, leaves nothing that looks whole, and with room again the fit ends as if
+// nothing had happened.
+func TestFullDisk(t *testing.T) {
+	o := quick()
+	o.Config.Steps, o.Config.ValidateEvery, o.Config.CheckpointEvery = 6, 3, 1e-9
+	o.DataDir, o.OutDir = small().write(t), filepath.Join(t.TempDir(), "whole")
+	mustFit(t, o)
+	whole := outputOf(t, o.OutDir)
+	for _, room := range []int64{0, 3000, 9500, 45000, 80000} {
+		o.OutDir, o.Resume = filepath.Join(t.TempDir(), "full"), true
+		o.disk.Fault = atomicfile.FullAfter(room)
+		_, err := Fit(context.Background(), o)
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatalf("%d bytes of room: %v", room, err)
+		}
+		if _, err := Load(o.OutDir); err == nil {
+			t.Errorf("%d bytes of room: the model loads", room)
+		}
+		o.disk.Fault = nil
+		mustFit(t, o)
+		outputOf(t, o.OutDir).same(t, whole, "after a full disk")
+	}
 }
 
 func TestDamagedModel(t *testing.T) {

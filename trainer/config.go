@@ -23,9 +23,9 @@ type Config struct {
 	Window int  `yaml:"window_ms,omitempty" json:"window_ms"`   // scored part of a window, ms, 1..duration; default 400, or the duration if shorter
 	BurnIn *int `yaml:"burn_in_ms,omitempty" json:"burn_in_ms"` // history given before it, not scored, ms, >= 0; default receptive field - 1, as much as matters
 
-	Loss         Loss         `yaml:"loss,omitempty" json:"loss"`
-	Voltage      VoltageTweak `yaml:"voltage,omitempty" json:"voltage"`
-	GradientClip float64      `yaml:"gradient_clip,omitempty" json:"gradient_clip"` // largest global norm of a gradient, >= 0; 0 (default) is no clipping
+	Loss         Loss          `yaml:"loss,omitempty" json:"loss"`
+	Voltage      VoltageTarget `yaml:"voltage,omitempty" json:"voltage"`
+	GradientClip float64       `yaml:"gradient_clip,omitempty" json:"gradient_clip"` // largest global norm of a gradient, >= 0; 0 (default) is no clipping
 
 	ValidateEvery     int `yaml:"validate_every,omitempty" json:"validate_every"`         // steps between validations, > 0; default steps/20
 	ValidationSamples int `yaml:"validation_samples,omitempty" json:"validation_samples"` // at most so many episodes of the validation split, > 0; default 64
@@ -61,8 +61,8 @@ type Stage struct {
 	Auxiliary    map[string]float64 `yaml:"auxiliary,omitempty" json:"auxiliary,omitempty"`
 }
 
-// VoltageTweak says what is done to the voltage before it is a target.
-type VoltageTweak struct {
+// VoltageTarget says what is done to the voltage before it is a target.
+type VoltageTarget struct {
 	Clip *float64 `yaml:"clip_mv,omitempty" json:"clip_mv,omitempty"` // mV; higher voltages (spikes) are cut to it; default: none
 }
 

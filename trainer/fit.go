@@ -14,6 +14,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"neq/data/traces"
+	"neq/internal/atomicfile"
 	"neq/surrogates"
 	"neq/surrogates/ops"
 )
@@ -28,6 +29,8 @@ type FitOptions struct {
 	Overwrite bool             // remove a fit that is in OutDir
 	Threads   int              // cores, 0: all; the result does not depend on it
 	Hooks     []func(Progress) // called after every step and validation, in order, by the fit's own goroutine
+
+	disk atomicfile.Disk // that tests fill
 }
 
 // Progress is what a hook sees. NaN where there is no value yet.
@@ -319,7 +322,7 @@ func (r *run) finish(ctx context.Context) (*FitResult, error) {
 	if err := r.log.sync(); err != nil {
 		return nil, err
 	}
-	if err := m.save(r.o.OutDir); err != nil {
+	if err := m.save(r.o.disk, r.o.OutDir); err != nil {
 		return nil, err
 	}
 	if err := os.RemoveAll(filepath.Join(r.o.OutDir, checkpointFolder)); err != nil {

@@ -146,7 +146,7 @@ func (r *run) checkpoint() error {
 		return err
 	}
 	r.st.MetricsBytes = r.log.bytes
-	if err := writeCheckpoint(r.o.OutDir, r.st, r.who, r.net, r.solver, r.best); err != nil {
+	if err := writeCheckpoint(r.o.disk, r.o.OutDir, r.st, r.who, r.net, r.solver, r.best); err != nil {
 		return err
 	}
 	r.saved = time.Now()

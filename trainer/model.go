@@ -154,24 +154,24 @@ func groups(list []traces.SynapseInfo) string {
 }
 
 // save writes weights, then model.json, whose presence says that the model is whole.
-func (m *Model) save(dir string) error {
+func (m *Model) save(disk atomicfile.Disk, dir string) error {
 	b, err := encodeWeights(m.Network)
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.WriteFile(filepath.Join(dir, weightsFile), b); err != nil {
+	if err := disk.WriteFile(filepath.Join(dir, weightsFile), b); err != nil {
 		return fmt.Errorf("trainer: %w", err)
 	}
 	m.Weights = sumOf(b)
-	return writeJSON(filepath.Join(dir, modelFile), m.Description)
+	return writeJSON(disk, filepath.Join(dir, modelFile), m.Description)
 }
 
-func writeJSON(path string, v any) error {
+func writeJSON(disk atomicfile.Disk, path string, v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return fmt.Errorf("trainer: %s: %w", path, err)
 	}
-	if err := atomicfile.WriteFile(path, append(b, '\n')); err != nil {
+	if err := disk.WriteFile(path, append(b, '\n')); err != nil {
 		return fmt.Errorf("trainer: %w", err)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"neq/data/traces"
+	"neq/internal/atomicfile"
 	"neq/surrogates"
 	"neq/trainer/equivalence"
 	"neq/trainer/fidelity"
@@ -33,10 +34,10 @@ type SweepOptions struct {
 	Resume     bool   // skip finished trials, go on with interrupted ones, try failed ones again
 	Overwrite  bool   // remove the sweep that is in OutDir
 	Threads    int    // cores, 0: all
-	Parallel   int    // trials at a time, each with its share of Threads; 0: 1
+	Parallel   int    // trials at a time, each with its share of Threads; 0: by Threads
 
 	Study  equivalence.Study // of the report: title, neuron, stimulus, threshold ...; what is empty is filled from the data set
-	Hooks  []func(Progress)  // of every fit; Title is the trial's. Never two at once
+	Hooks  []func(Progress)  // of the fits, of one at a time: what runs beside it is not told. Title is the trial's
 	Trials []func(TrialDone) // after every trial, skipped ones too. Never two at once
 }
 
@@ -96,7 +97,8 @@ type sweep struct {
 	mine    []int // trials of this part
 	burn    int
 	pick    pick
-	lock    sync.Mutex // of hooks
+	lock    sync.Mutex // of what follows, and of hooks
+	lead    int        // trial whose fit is told, -1 for none
 	done    int
 }
 
@@ -129,14 +131,17 @@ func planSweep(src source, o SweepOptions) (*sweep, error) {
 	if o.Threads <= 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	o.Parts, o.Parallel = max(1, o.Parts), max(1, o.Parallel)
+	o.Parts = max(1, o.Parts)
+	if o.Parallel <= 0 {
+		o.Parallel = trialsAtATime(o.Threads)
+	}
 	if o.Part < 0 || o.Part >= o.Parts {
 		return nil, fmt.Errorf("trainer: part %d of %d: parts count from 0", o.Part, o.Parts)
 	}
 	if o.Resume && o.Overwrite {
 		return nil, errors.New("trainer: both resume and overwrite: give one")
 	}
-	s := &sweep{o: o, src: src, info: src.Info()}
+	s := &sweep{o: o, src: src, info: src.Info(), lead: -1}
 	for _, name := range []string{"train", o.Split} {
 		if _, err := split(src, name); err != nil {
 			return nil, err
@@ -172,6 +177,11 @@ func planSweep(src source, o SweepOptions) (*sweep, error) {
 	return s, nil
 }
 
+// trialsAtATime is how many trials share so many cores. The steps of a small network are too short to spread over cores,
+// and loading and scoring run on one: two trials of a thread each beat one of two. Beyond that each trial holds shards
+// of its own, so their number grows slower than the cores.
+func trialsAtATime(threads int) int { return min(threads, max(2, threads/4), 8) }
+
 func (s *sweep) dir(i int) string { return filepath.Join(s.o.OutDir, trialsFolder, s.trials[i].Name) }
 
 // enter makes OutDir ready. Parts of one sweep share it, so another part's files do not stop this one.
@@ -202,6 +212,8 @@ func (s *sweep) enter() error {
 			continue
 		case err != nil:
 			return fmt.Errorf("trainer: %w", err)
+		case !s.o.Resume:
+			return fmt.Errorf("trainer: trial %s is in %s already: use --resume to go on with it", s.trials[i].Name, s.o.OutDir)
 		default:
 			if err := json.Unmarshal(b, &was); err != nil {
 				return fmt.Errorf("trainer: %s is damaged: %w: remove it to train the trial again", path, err)
@@ -364,11 +376,11 @@ func (s *sweep) trial(ctx context.Context, i, threads int) (*equivalence.Row, er
 	if err := os.Remove(filepath.Join(dir, rowFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("trainer: %w", err)
 	}
-	if err := writeJSON(filepath.Join(dir, trialFile), s.records[i]); err != nil {
+	if err := writeJSON(atomicfile.Disk{}, filepath.Join(dir, trialFile), s.records[i]); err != nil {
 		return nil, err
 	}
 	row := &equivalence.Row{Name: t.Name, Family: t.Spec.Family, Seed: t.Config.Seed}
-	err := s.fitTrial(ctx, t, dir, threads, row)
+	err := s.fitTrial(ctx, i, threads, row)
 	if err != nil {
 		if isCancel(err) {
 			return nil, err
@@ -383,7 +395,8 @@ func (s *sweep) trial(ctx context.Context, i, threads int) (*equivalence.Row, er
 }
 
 // fitTrial fits, scores and shows a surrogate.
-func (s *sweep) fitTrial(ctx context.Context, t Trial, dir string, threads int, row *equivalence.Row) error {
+func (s *sweep) fitTrial(ctx context.Context, i, threads int, row *equivalence.Row) error {
+	t, dir := s.trials[i], s.dir(i)
 	spec := t.Spec
 	spec.Name = ""
 	var err error
@@ -400,10 +413,23 @@ func (s *sweep) fitTrial(ctx context.Context, t Trial, dir string, threads int, 
 	hook := func(p Progress) {
 		s.lock.Lock()
 		defer s.lock.Unlock()
+		if s.lead < 0 {
+			s.lead = i
+		}
+		if s.lead != i {
+			return
+		}
 		for _, h := range s.o.Hooks {
 			h(p)
 		}
 	}
+	defer func() {
+		s.lock.Lock()
+		defer s.lock.Unlock()
+		if s.lead == i {
+			s.lead = -1
+		}
+	}()
 	res, err := fit(ctx, s.src, FitOptions{Spec: t.Spec, Config: t.Config, OutDir: dir, Resume: true, Threads: threads, Hooks: []func(Progress){hook}})
 	if err != nil {
 		return err

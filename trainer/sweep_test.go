@@ -193,6 +193,10 @@ func TestSweep(t *testing.T) {
 		t.Fatalf("interrupted: %v", err)
 	}
 	p.Hooks = nil
+	if _, err := Sweep(context.Background(), p); err == nil || !strings.Contains(err.Error(), "is in "+p.OutDir+" already") {
+		t.Errorf("a part over itself: %v", err)
+	}
+	p.Resume = true
 	if _, err := Sweep(context.Background(), p); err != nil {
 		t.Fatal(err)
 	}
