@@ -15,6 +15,6 @@ for name; do
   steps=3 time=20x
   [ "$name" = filter ] && steps=20 time=2000x
   peer=$("$python" bench/step_torch.py "$name" "$steps")
-  ours=$(GOMAXPROCS=1 "$binary" -test.run '^$' -test.bench "^BenchmarkStep/$name/threads=1\$" -test.benchtime "$time" | awk '/bio-s\/s/ {for (i = 2; i <= NF; i++) if ($i == "bio-s/s") print $(i - 1)}')
+  ours=$(GOMAXPROCS=1 "$binary" -test.run '^$' -test.bench "^BenchmarkStep\$/^$name\$/threads=1\$" -test.benchtime "$time" | awk '/bio-s\/s/ {for (i = 2; i <= NF; i++) if ($i == "bio-s/s") print $(i - 1)}')
   echo "$peer $ours" | awk '{printf "%-8s %12d %16.2f %12.2f %8.1f\n", $1, $2, $4, $5, $5 / $4}'
 done

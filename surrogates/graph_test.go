@@ -246,27 +246,3 @@ func TestCausality(t *testing.T) {
 		})
 	}
 }
-
-func TestOwnMatrixProduct(t *testing.T) {
-	spec := Spec{Family: "tcn", Depth: 3, Width: 37, Kernels: []int{5, 3, 1}, Activation: "gelu"}
-	var out [2][]float32
-	for i, use := range []bool{true, false} {
-		nets.UseBLAS(use)
-		_, g := open(t, spec, 9, 0, GraphOptions{Batch: 2, Time: 300, Train: true})
-		if _, err := g.Run(drawTargets(600, 0, 1), LossWeights{Spike: 1, Voltage: 1}); err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range g.Gradients() {
-			out[i] = append(out[i], data(d)...)
-		}
-	}
-	nets.UseBLAS(true)
-	if nets.BLAS() == "" {
-		t.Skip("needs OpenBLAS (libopenblas0) to compare with")
-	}
-	var want []float64
-	for _, v := range out[0] {
-		want = append(want, float64(v))
-	}
-	near(t, "gradients", out[1], want, 1e-5)
-}

@@ -15,7 +15,7 @@ func (b *Builder) Conv(x, w, bias *G.Node, dilation int) (*G.Node, error) {
 	}
 	c := conv{b: b, batch: xs[0], time: xs[1], cin: ws[1], cout: ws[2], taps: ws[0], dilation: dilation}
 	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		dx, err := b.apply("convolution dx", xs.Clone(), &convDX{conv: c}, nil, nil, in[1], grad)
+		dx, err := b.apply("convolution dx", xs.Clone(), &convDX{convCPU{conv: c}}, nil, nil, in[1], grad)
 		if err != nil {
 			return nil, err
 		}
@@ -49,41 +49,60 @@ func (c *conv) rows(i int) (window, from, to int) {
 	return window, i * convRows, min((i+1)*convRows, c.time)
 }
 
-type convCPU struct{ conv }
+// convCPU computes the output; packed is the weights, tap by tap.
+type convCPU struct {
+	conv
+	packed  []float32
+	packing bool
+}
 
 func (c *convCPU) run(in [][]float32, out []float32) {
-	c.in, c.out = in, out
+	c.in, c.out, c.packing = in, out, true
+	c.packed = room(c.packed, c.b.kernels.ConvPacked(c.taps, c.cin, c.cout))
+	c.b.team.run(c.taps, c)
+	c.packing = false
 	c.b.team.run(c.batch*c.perWindow(), c)
 }
 
 func (c *convCPU) part(i int) {
+	if c.packing {
+		c.b.kernels.ConvPack(c.in[1][i*c.cin*c.cout:], c.cin, c.cout, c.packed[len(c.packed)/c.taps*i:])
+		return
+	}
 	w, from, to := c.rows(i)
-	c.b.kernels.ConvRows(c.in[0][w*c.time*c.cin:], c.in[1], c.in[2], c.cin, c.cout, c.taps, c.dilation, from, to, c.out[w*c.time*c.cout:])
+	c.b.kernels.ConvRows(c.in[0][w*c.time*c.cin:], c.packed, c.in[2], c.cin, c.cout, c.taps, c.dilation, from, to, c.out[w*c.time*c.cout:])
 }
 
-type convDX struct{ conv }
+// convDX computes the input's gradient; packed is the transposed weights.
+type convDX struct{ convCPU }
 
 func (c *convDX) run(in [][]float32, out []float32) {
-	c.in, c.out = in, out
+	c.in, c.out, c.packing = in, out, true
+	c.packed = room(c.packed, c.b.kernels.ConvPacked(c.taps, c.cout, c.cin))
+	c.b.team.run(c.taps, c)
+	c.packing = false
 	c.b.team.run(c.batch*c.perWindow(), c)
 }
 
 func (c *convDX) part(i int) {
+	if c.packing {
+		c.b.kernels.ConvPackTransposed(c.in[0][i*c.cin*c.cout:], c.cin, c.cout, c.packed[len(c.packed)/c.taps*i:])
+		return
+	}
 	w, from, to := c.rows(i)
-	c.b.kernels.ConvDX(c.in[0], c.in[1][w*c.time*c.cout:], c.time, c.cin, c.cout, c.taps, c.dilation, from, to, c.out[w*c.time*c.cin:])
+	c.b.kernels.ConvDX(c.packed, c.in[1][w*c.time*c.cout:], c.time, c.cin, c.cout, c.taps, c.dilation, from, to, c.out[w*c.time*c.cin:])
 }
 
+// convDW computes the weights' gradient: a part is a panel of a tap's output channels.
 type convDW struct{ conv }
-
-// split is how many parts a tap's gradient has: more where there are few taps to share out.
-func (c *convDW) split() int { return max(1, min(c.cin, 4/c.taps)) }
 
 func (c *convDW) run(in [][]float32, out []float32) {
 	c.in, c.out = in, out
-	c.b.team.run(c.taps*c.split(), c)
+	c.b.team.run(c.taps*c.b.kernels.ConvPanels(c.cout), c)
 }
 
 func (c *convDW) part(i int) {
-	tap, j, n := i/c.split(), i%c.split(), c.split()
-	c.b.kernels.ConvDW(c.in[0], c.in[1], c.batch, c.time, c.cin, c.cout, tap*c.dilation, j*c.cin/n, (j+1)*c.cin/n, c.out[tap*c.cin*c.cout:])
+	panels := c.b.kernels.ConvPanels(c.cout)
+	tap := i / panels
+	c.b.kernels.ConvDW(c.in[0], c.in[1], c.batch, c.time, c.cin, c.cout, tap*c.dilation, i%panels, c.out[tap*c.cin*c.cout:])
 }

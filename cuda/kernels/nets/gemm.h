@@ -1,57 +1,61 @@
-// Our own matrix product, for machines without OpenBLAS: c = beta c + op(a) op(b), panels packed as in Goto & van de
-// Geijn 2008, one register tile of MR rows by NR vectors.
+// Matrix products c [m][n] += a b for convolutions: a is read in place at any strides, b comes in packed panels, c stays
+// in registers (Goto & van de Geijn 2008, without the packing of a: a convolution's input is small and reused at once).
+// An element's sum runs over p in order whatever the tile, so results do not depend on how rows are split.
 
-enum { MR = VBYTES == 64 ? 12 : 4, NR = 2, KC = 256, MC = 96, NC = 256 };
+enum { PANEL = VBYTES == 64 ? 4 : 2 }; // vectors of a panel's row
 
-FN void tile(int k, const float *ap, const float *bp, float *c, int ldc, int m, int n) {
-  V acc[MR][NR];
-  for (int i = 0; i < MR; i++)
-    for (int j = 0; j < NR; j++) acc[i][j] = (V){0};
-  for (int p = 0; p < k; p++, ap += MR, bp += NR * VW)
-    for (int j = 0; j < NR; j++) {
-      V b = LOAD(bp + j * VW);
-      for (int i = 0; i < MR; i++) acc[i][j] += b * ap[i];
+#define PANEL_COLUMNS (PANEL * VW)
+
+// Rows of c by nv vectors: c[i][..] += sum over p < k of a[i*ra + p*ca] b[p][..]. rows and nv are constants.
+FN void tile(const int rows, const int nv, int k, const float *a, int64_t ra, int64_t ca, const float *b, float *c,
+             int64_t ldc) {
+  V acc[12][4];
+  for (int i = 0; i < rows; i++)
+    for (int j = 0; j < nv; j++) acc[i][j] = LOAD(c + i * ldc + j * VW);
+  for (int p = 0; p < k; p++, b += PANEL_COLUMNS) {
+    V v[4];
+    for (int j = 0; j < nv; j++) v[j] = LOAD(b + j * VW);
+    for (int i = 0; i < rows; i++) {
+      float x = a[i * ra + p * ca]; // times a vector: a broadcast from memory, which costs no port of the multipliers
+      for (int j = 0; j < nv; j++) acc[i][j] += v[j] * x;
     }
-  if (m == MR && n == NR * VW) {
-    for (int i = 0; i < MR; i++)
-      for (int j = 0; j < NR; j++) STORE(c + (int64_t)i * ldc + j * VW, LOAD(c + (int64_t)i * ldc + j * VW) + acc[i][j]);
-    return;
   }
-  float edge[MR * NR * VW];
-  for (int i = 0; i < MR; i++)
-    for (int j = 0; j < NR; j++) STORE(edge + (i * NR + j) * VW, acc[i][j]);
-  for (int i = 0; i < m; i++)
-    for (int j = 0; j < n; j++) c[(int64_t)i * ldc + j] += edge[i * NR * VW + j];
+  for (int i = 0; i < rows; i++)
+    for (int j = 0; j < nv; j++) STORE(c + i * ldc + j * VW, acc[i][j]);
 }
 
-static void gemm(int ta, int tb, int m, int n, int k, const float *a, int lda, const float *b, int ldb, float beta,
-                 float *c, int ldc) {
-  float ap[MC * KC] __attribute__((aligned(64)));
-  float bp[KC * NC] __attribute__((aligned(64)));
-  int64_t ra = ta ? 1 : lda, ca = ta ? lda : 1, rb = tb ? 1 : ldb, cb = tb ? ldb : 1;
-  unsigned mode = flush_on();
-  for (int i = 0; i < m; i++)
-    for (int j = 0; j < n; j++) c[(int64_t)i * ldc + j] = beta == 0 ? 0 : beta * c[(int64_t)i * ldc + j];
-  for (int j0 = 0; j0 < n; j0 += NC) {
-    int nc = n - j0 < NC ? n - j0 : NC;
-    for (int p0 = 0; p0 < k; p0 += KC) {
-      int kc = k - p0 < KC ? k - p0 : KC;
-      for (int j = 0; j < nc; j += NR * VW)
-        for (int p = 0; p < kc; p++)
-          for (int q = 0; q < NR * VW; q++)
-            bp[(int64_t)j * kc + p * NR * VW + q] = j + q < nc ? b[(p0 + p) * rb + (j0 + j + q) * cb] : 0;
-      for (int i0 = 0; i0 < m; i0 += MC) {
-        int mc = m - i0 < MC ? m - i0 : MC;
-        for (int i = 0; i < mc; i += MR)
-          for (int p = 0; p < kc; p++)
-            for (int q = 0; q < MR; q++)
-              ap[(int64_t)i * kc + p * MR + q] = i + q < mc ? a[(i0 + i + q) * ra + (p0 + p) * ca] : 0;
-        for (int j = 0; j < nc; j += NR * VW)
-          for (int i = 0; i < mc; i += MR)
-            tile(kc, ap + (int64_t)i * kc, bp + (int64_t)j * kc, c + (int64_t)(i0 + i) * ldc + j0 + j, ldc,
-                 mc - i < MR ? mc - i : MR, nc - j < NR * VW ? nc - j : NR * VW);
-      }
-    }
+#define TILES(ROWS, NV)                                                                                                \
+  for (; m - i >= ROWS; i += ROWS) tile(ROWS, NV, k, a + i * ra, ra, ca, b, c + i * ldc, ldc);
+
+#define ROWS_OF(NV, LARGE)                                                                                             \
+  static __attribute__((noinline)) void rows##NV(int m, int k, const float *a, int64_t ra, int64_t ca, const float *b, \
+                                                 float *c, int64_t ldc) {                                              \
+    int i = 0;                                                                                                         \
+    TILES(LARGE, NV) TILES(4, NV) TILES(2, NV) TILES(1, NV)                                                            \
   }
-  flush_restore(mode);
+#if VBYTES == 64
+ROWS_OF(1, 12)
+ROWS_OF(2, 12)
+ROWS_OF(3, 8)
+ROWS_OF(4, 6)
+#else
+ROWS_OF(1, 12)
+ROWS_OF(2, 6)
+#endif
+
+// One panel: columns of c are nv vectors.
+FN void panel(int nv, int m, int k, const float *a, int64_t ra, int64_t ca, const float *b, float *c, int64_t ldc) {
+  switch (nv) {
+  case 1: rows1(m, k, a, ra, ca, b, c, ldc); break;
+  case 2: rows2(m, k, a, ra, ca, b, c, ldc); break;
+#if VBYTES == 64
+  case 3: rows3(m, k, a, ra, ca, b, c, ldc); break;
+  case 4: rows4(m, k, a, ra, ca, b, c, ldc); break;
+#endif
+  }
+}
+
+FN void pack_panel(const float *b, int64_t rb, int64_t cb, int k, int columns, float *packed) {
+  for (int p = 0; p < k; p++, packed += PANEL_COLUMNS)
+    for (int j = 0; j < PANEL_COLUMNS; j++) packed[j] = j < columns ? b[p * rb + j * cb] : 0;
 }

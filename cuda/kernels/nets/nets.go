@@ -5,7 +5,6 @@ package nets
 
 /*
 #cgo CFLAGS: -O3
-#cgo linux LDFLAGS: -ldl -lpthread
 #include <stdlib.h>
 #include "nets.h"
 
@@ -65,6 +64,22 @@ static double square_loss(const nets_table *t, const float *y, const float *targ
 static void adam(const nets_table *t, nets_adam p, float *w, const float *g, float *m, float *v, int64_t n) {
   t->adam(&p, w, g, m, v, n);
 }
+static int64_t conv_packed(const nets_table *t, int taps, int rows, int columns) { return t->conv_packed(taps, rows, columns); }
+static void conv_pack(const nets_table *t, const float *w, int64_t rb, int64_t cb, int rows, int columns, float *packed) {
+  t->conv_pack(w, rb, cb, rows, columns, packed);
+}
+static void conv_rows(const nets_table *t, const float *x, const float *packed, const float *bias, int cin, int cout,
+                      int taps, int dilation, int t0, int t1, float *y) {
+  t->conv_rows(x, packed, bias, cin, cout, taps, dilation, t0, t1, y);
+}
+static void conv_dx(const nets_table *t, const float *packed, const float *dy, int time, int cin, int cout, int taps,
+                    int dilation, int t0, int t1, float *dx) {
+  t->conv_dx(packed, dy, time, cin, cout, taps, dilation, t0, t1, dx);
+}
+static void conv_dw(const nets_table *t, const float *x, const float *dy, int batch, int time, int cin, int cout, int lag,
+                    int j, float *dw) {
+  t->conv_dw(x, dy, batch, time, cin, cout, lag, j, dw);
+}
 static double square_sum(const nets_table *t, const float *x, int64_t n) { return t->square_sum(x, n); }
 */
 import "C"
@@ -94,17 +109,9 @@ func (k Kernels) ISA() string { return C.GoString(k.t.name) }
 // Lanes is how many floats a vector of the instruction set holds.
 func (k Kernels) Lanes() int { return int(k.t.lanes) }
 
-// BLAS is the library matrix products run on, "" where none was found and the package's own, slower kernel serves.
-func BLAS() string { return C.GoString(C.nets_blas()) }
-
-// UseBLAS turns the library off (and on again), for tests and comparisons; not while kernels run.
-func UseBLAS(use bool) {
-	n := C.int(0)
-	if use {
-		n = 1
-	}
-	C.nets_use_blas(n)
-}
+// BLAS says what matrix products run on: the package's own kernels, faster here than OpenBLAS because a convolution
+// needs no packing of its input.
+func BLAS() string { return "built in (no openblas needed)" }
 
 func f(s []float32) *C.float {
 	if len(s) == 0 {
@@ -133,31 +140,40 @@ func (k Kernels) EventGrads(dout []float32, start []int64, row, bin []int32, s0,
 	C.event_grads(k.t, f(dout), (*C.int64_t)(unsafe.Pointer(&start[0])), i32(row), i32(bin), C.int(s0), C.int(s1), C.int(taps), C.int(dilation), C.int(channels), C.int(time), f(dw))
 }
 
-// ConvRows computes rows t0 <= t < t1 of y [time][cout] = bias + sum over taps of x[t-lag] w[tap], lag = tap*dilation.
-func (k Kernels) ConvRows(x, w, bias []float32, cin, cout, taps, dilation, t0, t1 int, y []float32) {
-	C.nets_conv_rows(k.t, f(x), f(w), f(bias), C.int(cin), C.int(cout), C.int(taps), C.int(dilation), C.int(t0), C.int(t1), f(y))
+// ConvPanels is how many panels of columns a product has: the parts of ConvDW.
+func (k Kernels) ConvPanels(columns int) int {
+	return (columns + int(k.t.panel_columns) - 1) / int(k.t.panel_columns)
+}
+
+// ConvPacked is the length of the packed weights of a convolution of so many taps, rows and columns.
+func (k Kernels) ConvPacked(taps, rows, columns int) int {
+	return int(C.conv_packed(k.t, C.int(taps), C.int(rows), C.int(columns)))
+}
+
+// ConvPack packs one tap's weights w [cin][cout] for ConvRows.
+func (k Kernels) ConvPack(w []float32, cin, cout int, packed []float32) {
+	C.conv_pack(k.t, f(w), C.int64_t(cout), 1, C.int(cin), C.int(cout), f(packed))
+}
+
+// ConvPackTransposed packs one tap's weights w [cin][cout] for ConvDX.
+func (k Kernels) ConvPackTransposed(w []float32, cin, cout int, packed []float32) {
+	C.conv_pack(k.t, f(w), 1, C.int64_t(cout), C.int(cout), C.int(cin), f(packed))
+}
+
+// ConvRows computes rows t0 <= t < t1 of y [time][cout] = bias + sum over taps of x[t-lag] w[tap], lag = tap*dilation,
+// with the taps packed one after the other.
+func (k Kernels) ConvRows(x, packed, bias []float32, cin, cout, taps, dilation, t0, t1 int, y []float32) {
+	C.conv_rows(k.t, f(x), f(packed), f(bias), C.int(cin), C.int(cout), C.int(taps), C.int(dilation), C.int(t0), C.int(t1), f(y))
 }
 
 // ConvDX computes rows t0 <= t < t1 of ConvRows' gradient with respect to x [time][cin].
-func (k Kernels) ConvDX(w, dy []float32, time, cin, cout, taps, dilation, t0, t1 int, dx []float32) {
-	C.nets_conv_dx(k.t, f(w), f(dy), C.int(time), C.int(cin), C.int(cout), C.int(taps), C.int(dilation), C.int(t0), C.int(t1), f(dx))
+func (k Kernels) ConvDX(packed, dy []float32, time, cin, cout, taps, dilation, t0, t1 int, dx []float32) {
+	C.conv_dx(k.t, f(packed), f(dy), C.int(time), C.int(cin), C.int(cout), C.int(taps), C.int(dilation), C.int(t0), C.int(t1), f(dx))
 }
 
-// ConvDW computes input channels c0 <= c < c1 of the gradient of the tap at a lag, dw [cin][cout], over a batch.
-func (k Kernels) ConvDW(x, dy []float32, batch, time, cin, cout, lag, c0, c1 int, dw []float32) {
-	C.nets_conv_dw(k.t, f(x), f(dy), C.int(batch), C.int(time), C.int(cin), C.int(cout), C.int(lag), C.int(c0), C.int(c1), f(dw))
-}
-
-// Gemm computes c [m][n] = beta c + op(a) op(b) with the package's own kernel or the BLAS in use.
-func (k Kernels) Gemm(ta, tb bool, m, n, kk int, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
-	C.nets_gemm_run(k.t, flag(ta), flag(tb), C.int(m), C.int(n), C.int(kk), f(a), C.int(lda), f(b), C.int(ldb), C.float(beta), f(c), C.int(ldc))
-}
-
-func flag(b bool) C.int {
-	if b {
-		return 1
-	}
-	return 0
+// ConvDW computes a panel of columns of the gradient of the tap at a lag, dw [cin][cout], over a batch.
+func (k Kernels) ConvDW(x, dy []float32, batch, time, cin, cout, lag, panel int, dw []float32) {
+	C.conv_dw(k.t, f(x), f(dy), C.int(batch), C.int(time), C.int(cin), C.int(cout), C.int(lag), C.int(panel)*k.t.panel_columns, f(dw))
 }
 
 // Activation is a nonlinearity.

@@ -5,10 +5,6 @@
 
 enum { ACT_RELU, ACT_GELU, ACT_SILU, ACT_TANH };
 
-// c [m][n] = beta c + op(a) op(b), transposed where ta, tb; lda, ldb, ldc are row lengths.
-typedef void gemm_fn(int ta, int tb, int m, int n, int k, const float *a, int lda, const float *b, int ldb, float beta,
-                     float *c, int ldc);
-
 typedef struct {
   double beta1, beta2, eps, clip; // clip multiplies the gradient
   double step_m, step_g, denom;       // w -= (step_m m + step_g g) / (sqrt(v) denom + eps)
@@ -44,28 +40,16 @@ typedef struct {
   // adam.h
   void (*adam)(const nets_adam *p, float *w, const float *g, float *m, float *v, int64_t n);
   double (*square_sum)(const float *x, int64_t n);
-  // lines.h
-  void (*line_add)(const float *x, float a, float *y, int64_t n);
-  float (*line_dot)(const float *x, const float *y, int64_t n);
-  // gemm.h
-  gemm_fn *gemm;
+  // conv.h
+  int panel_columns;
+  int64_t (*conv_packed)(int taps, int rows, int columns);
+  void (*conv_pack)(const float *w, int64_t rb, int64_t cb, int rows, int columns, float *packed);
+  void (*conv_rows)(const float *x, const float *packed, const float *bias, int cin, int cout, int taps, int dilation,
+                    int t0, int t1, float *y);
+  void (*conv_dx)(const float *packed, const float *dy, int time, int cin, int cout, int taps, int dilation, int t0,
+                  int t1, float *dx);
+  void (*conv_dw)(const float *x, const float *dy, int batch, int time, int cin, int cout, int lag, int j, float *dw);
 } nets_table;
 
 const nets_table *nets_pick(const char *isa); // "" picks the best the machine has; NULL where it lacks isa
-
-// blas.c
-const char *nets_blas(void);  // the library in use, "" for our own kernel
-void nets_use_blas(int use);  // 0: our own kernel from now on (tests)
-gemm_fn *nets_gemm(const nets_table *t);
-
-// conv.c: dense causal convolution of x [time][cin] with w [taps][cin][cout], lag k of tap k times dilation
-void nets_conv_rows(const nets_table *t, const float *x, const float *w, const float *bias, int cin, int cout, int taps,
-                    int dilation, int t0, int t1, float *y);
-void nets_conv_dx(const nets_table *t, const float *w, const float *dy, int time, int cin, int cout, int taps,
-                  int dilation, int t0, int t1, float *dx);
-void nets_conv_dw(const nets_table *t, const float *x, const float *dy, int batch, int time, int cin, int cout, int lag,
-                  int c0, int c1, float *dw);
-
-void nets_gemm_run(const nets_table *t, int ta, int tb, int m, int n, int k, const float *a, int lda, const float *b,
-                   int ldb, float beta, float *c, int ldc);
 #endif

@@ -1,7 +1,6 @@
 package nets
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -117,48 +116,76 @@ func TestSpikeLoss(t *testing.T) {
 	})
 }
 
-func TestGemm(t *testing.T) {
-	defer UseBLAS(true)
+// The convolution and its gradients against the definition, over shapes that leave every kind of edge: rows that do not
+// fill a tile, columns that do not fill a vector or a panel, more input channels than a panel is deep, lags past the end.
+func TestConv(t *testing.T) {
 	each(t, func(t *testing.T, k Kernels) {
 		r := rand.New(rand.NewPCG(1, 2))
-		for _, s := range [][3]int{{1, 1, 1}, {3, 5, 7}, {12, 32, 16}, {97, 65, 33}, {13, 300, 270}, {200, 31, 513}} {
-			m, n, d := s[0], s[1], s[2]
-			for flags := range 8 {
-				ta, tb, own := flags&1 > 0, flags&2 > 0, flags&4 > 0
-				a, b, c, want := draw(r, m*d), draw(r, d*n), draw(r, m*n), make([]float64, m*n)
-				lda, ldb := d, n
-				if ta {
-					lda = m
-				}
-				if tb {
-					ldb = d
-				}
-				for i := range m {
-					for j := range n {
-						want[i*n+j] = float64(c[i*n+j])
-						for p := range d {
-							ai, bi := i*lda+p, p*ldb+j
-							if ta {
-								ai = p*lda + i
+		for _, s := range []struct{ batch, time, cin, cout, taps, dilation int }{
+			{1, 1, 1, 1, 1, 1}, {2, 50, 1, 1, 7, 3}, {2, 30, 1, 5, 3, 1}, {3, 29, 5, 1, 4, 2}, {2, 47, 7, 19, 3, 2}, {1, 61, 16, 32, 2, 1},
+			{2, 13, 33, 48, 20, 1}, {1, 140, 12, 64, 3, 40}, {2, 37, 130, 67, 2, 5}, {1, 300, 3, 140, 2, 1}, {1, 20, 300, 8, 1, 1},
+		} {
+			n := s.batch * s.time
+			x, w, bias, dy := draw(r, n*s.cin), draw(r, s.taps*s.cin*s.cout), draw(r, s.cout), draw(r, n*s.cout)
+			y, dx, dw := make([]float64, n*s.cout), make([]float64, n*s.cin), make([]float64, len(w))
+			for b := range s.batch {
+				for t := range s.time {
+					row := (b*s.time + t) * s.cout
+					for j := range s.cout {
+						y[row+j] = float64(bias[j])
+						for tap := 0; tap < s.taps && t-tap*s.dilation >= 0; tap++ {
+							from := (b*s.time + t - tap*s.dilation) * s.cin
+							for i := range s.cin {
+								at := (tap*s.cin+i)*s.cout + j
+								y[row+j] += float64(x[from+i]) * float64(w[at])
+								dx[from+i] += float64(dy[row+j]) * float64(w[at])
+								dw[at] += float64(dy[row+j]) * float64(x[from+i])
 							}
-							if tb {
-								bi = j*ldb + p
-							}
-							want[i*n+j] += float64(a[ai]) * float64(b[bi])
 						}
 					}
 				}
-				UseBLAS(!own)
-				k.Gemm(ta, tb, m, n, d, a, lda, b, ldb, 1, c, n)
-				for i := range want {
-					if math.Abs(float64(c[i])-want[i]) > 1e-5*math.Sqrt(float64(d)) {
-						t.Fatalf("%v transposed %v %v, own %v: element %d is %v, want %v", s, ta, tb, own, i, c[i], want[i])
+			}
+			// Guards behind every result show a kernel that writes past its edge.
+			guarded := func(n int) []float32 {
+				v := make([]float32, n+64)
+				for i := range v {
+					v[i] = 777
+				}
+				return v
+			}
+			gy, gx, gw := guarded(len(y)), guarded(len(dx)), guarded(len(dw))
+			packed := make([]float32, k.ConvPacked(s.taps, s.cin, s.cout))
+			transposed := make([]float32, k.ConvPacked(s.taps, s.cout, s.cin))
+			for tap := range s.taps {
+				wt := w[tap*s.cin*s.cout:]
+				k.ConvPack(wt, s.cin, s.cout, packed[len(packed)/s.taps*tap:])
+				k.ConvPackTransposed(wt, s.cin, s.cout, transposed[len(transposed)/s.taps*tap:])
+				for p := range k.ConvPanels(s.cout) {
+					k.ConvDW(x, dy, s.batch, s.time, s.cin, s.cout, tap*s.dilation, p, gw[tap*s.cin*s.cout:])
+				}
+			}
+			for b := range s.batch {
+				cut := s.time / 3
+				for _, part := range [][2]int{{cut, s.time}, {0, cut}} {
+					k.ConvRows(x[b*s.time*s.cin:], packed, bias, s.cin, s.cout, s.taps, s.dilation, part[0], part[1], gy[b*s.time*s.cout:])
+					k.ConvDX(transposed, dy[b*s.time*s.cout:], s.time, s.cin, s.cout, s.taps, s.dilation, part[0], part[1], gx[b*s.time*s.cin:])
+				}
+			}
+			for _, c := range []struct {
+				name string
+				got  []float32
+				want []float64
+				sum  int // terms of a sum of products of standard normals: rounding grows with its square root
+			}{{"y", gy, y, s.taps * s.cin}, {"dx", gx, dx, s.taps * s.cout}, {"dw", gw, dw, n}} {
+				for i, want := range c.want {
+					if math.Abs(float64(c.got[i])-want) > 3e-6*math.Sqrt(float64(c.sum)+9) {
+						t.Fatalf("%+v: %s[%d] = %v, want %v", s, c.name, i, c.got[i], want)
 					}
 				}
-				c[0] = float32(math.NaN()) // beta 0 does not read c
-				k.Gemm(ta, tb, m, n, d, a, lda, b, ldb, 0, c, n)
-				if c[0] != c[0] {
-					t.Fatal("beta 0 reads the old product")
+				for _, g := range c.got[len(c.want):] {
+					if g != 777 {
+						t.Fatalf("%+v: %s was written past its end", s, c.name)
+					}
 				}
 			}
 		}
@@ -173,22 +200,36 @@ func draw(r *rand.Rand, n int) []float32 {
 	return v
 }
 
-// BenchmarkGemm is the product of a temporally convolutional layer's tap: 400 x 128 by 128 x 128.
-func BenchmarkGemm(b *testing.B) {
+// BenchmarkConv is a layer of a temporally convolutional network of 128 channels and 12 taps, one window of 400 ms.
+func BenchmarkConv(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
 	k, err := New("")
 	if err != nil {
 		b.Fatal(err)
 	}
-	x, w, y := draw(r, 400*128), draw(r, 128*128), draw(r, 400*128)
-	defer UseBLAS(true)
-	for _, own := range []bool{false, true} {
-		b.Run(fmt.Sprintf("own=%v", own), func(b *testing.B) {
-			UseBLAS(!own)
-			for b.Loop() {
-				k.Gemm(false, false, 400, 128, 128, x, 128, w, 128, 1, y, 128)
+	const T, C, K = 400, 128, 12
+	x, w, bias, y := draw(r, T*C), draw(r, K*C*C), draw(r, C), draw(r, T*C)
+	packed := make([]float32, k.ConvPacked(K, C, C))
+	for tap := range K {
+		k.ConvPack(w[tap*C*C:], C, C, packed[tap*C*C:])
+	}
+	for name, f := range map[string]func(){
+		"rows": func() { k.ConvRows(x, packed, bias, C, C, K, 1, 0, T, y) },
+		"dx":   func() { k.ConvDX(packed, y, T, C, C, K, 1, 0, T, x) },
+		"dw": func() {
+			for tap := range K {
+				for p := range k.ConvPanels(C) {
+					k.ConvDW(x, y, 1, T, C, C, tap, p, w[tap*C*C:])
+				}
 			}
-			b.ReportMetric(2*400*128*128*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				clear(x[:100]) // dx feeds on itself
+				f()
+			}
+			b.ReportMetric(2*T*C*C*K*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 		})
 	}
 }

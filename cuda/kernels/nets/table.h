@@ -8,6 +8,7 @@
 #include "adam.h"
 #include "lines.h"
 #include "gemm.h"
+#include "conv.h"
 
 const nets_table TABLE = {
     .name = ISA,
@@ -29,7 +30,10 @@ const nets_table TABLE = {
     .square_loss = square_loss,
     .adam = adam,
     .square_sum = square_sum,
-    .line_add = line_add,
-    .line_dot = line_dot,
-    .gemm = gemm,
+    .panel_columns = PANEL_COLUMNS,
+    .conv_packed = conv_packed,
+    .conv_pack = conv_pack,
+    .conv_rows = conv_rows,
+    .conv_dx = conv_dx,
+    .conv_dw = conv_dw,
 };
