@@ -16,13 +16,16 @@ type drive struct {
 	clip                   float64 // mV
 }
 
-// drives were chosen by simulation: each gives its model's default set an output of 0.3 to 20 Hz, which the
+// drives were chosen by simulation: each gives its model's default set an output of 0.3 to 20 Hz, as the
 // package's tests check.
 var drives = map[string]drive{
-	"lif":        {"delta", "delta", [2]float64{2, -2}, [2]float64{0, 50}, [2]float64{-50, -15}, -55},
-	"izhikevich": {"delta", "delta", [2]float64{2, -2}, [2]float64{0, 50}, [2]float64{-50, -15}, 0},
-	"adex":       {"ampa", "gaba_a", [2]float64{2, 2}, [2]float64{0, 100}, [2]float64{-100, -30}, -45},
-	"":           {"ampa", "gaba_a", [2]float64{2, 2}, [2]float64{0, 60}, [2]float64{-60, -15}, -40},
+	"lif":           {"delta", "delta", [2]float64{2, -2}, [2]float64{0, 50}, [2]float64{-50, -15}, -55},
+	"izhikevich":    {"delta", "delta", [2]float64{5, -2}, [2]float64{0, 50}, [2]float64{-50, -15}, 0},
+	"adex":          {"ampa", "gaba_a", [2]float64{5, 2}, [2]float64{0, 100}, [2]float64{-100, -30}, -45},
+	"hh":            {"ampa", "gaba_a", [2]float64{0.2, 1}, [2]float64{0, 60}, [2]float64{-60, -15}, -40},
+	"pospischil-rs": {"ampa", "gaba_a", [2]float64{7, 2}, [2]float64{0, 60}, [2]float64{-60, -15}, -40},
+	"pospischil-fs": {"ampa", "gaba_a", [2]float64{4, 2}, [2]float64{0, 60}, [2]float64{-60, -15}, -40},
+	"":              {"ampa", "gaba_a", [2]float64{2, 2}, [2]float64{0, 60}, [2]float64{-60, -15}, -40},
 }
 
 // Template writes a commented configuration for a neuron model, ready to run.
