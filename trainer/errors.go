@@ -1,6 +1,10 @@
 package trainer
 
-import "fmt"
+import (
+	"context"
+	"errors"
+	"fmt"
+)
 
 // InterruptedError says that work stopped because its context ended, after what was done was kept: the same call
 // with Resume goes on. It unwraps to the context's error.
@@ -33,4 +37,8 @@ type MismatchError struct {
 
 func (e *MismatchError) Error() string {
 	return fmt.Sprintf("trainer: %s was made with %s: %s, now it is %s: undo the change, or start again with --overwrite", e.Path, e.Key, e.Was, e.Is)
+}
+
+func isCancel(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -109,7 +109,10 @@ func fit(ctx context.Context, src source, o FitOptions) (_ *FitResult, err error
 			err = e
 		}
 	}()
-	if err := r.build(src); err != nil {
+	if err := r.build(ctx, src); err != nil {
+		if isCancel(err) {
+			err = &InterruptedError{fmt.Sprintf("training of %s stopped before its first step", o.Spec.Title()), err}
+		}
 		return nil, err
 	}
 	if err := r.loop(ctx); err != nil {
@@ -197,7 +200,7 @@ func finished(dir string, who identity) (*FitResult, error) {
 }
 
 // build makes the parts and goes to where the last checkpoint was.
-func (r *run) build(src source) error {
+func (r *run) build(ctx context.Context, src source) error {
 	train, err := split(src, "train")
 	if err != nil {
 		return err
@@ -207,7 +210,7 @@ func (r *run) build(src source) error {
 	if err != nil {
 		return err
 	}
-	if r.norm, err = normalise(train, c.Voltage.Clip, aux); err != nil {
+	if r.norm, err = normalise(ctx, train, c.Voltage.Clip, aux); err != nil {
 		return err
 	}
 	setPrior(r.net, r.norm.Rate)

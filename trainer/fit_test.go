@@ -283,6 +283,52 @@ func TestEarlyStoppingKeepsTheBest(t *testing.T) {
 	}
 }
 
+// A neuron that never spikes, and a surrogate that is trained on spikes alone, have no measure for what is not there.
+func TestHalfOfTheTask(t *testing.T) {
+	silent := small()
+	silent.rate = 0.001
+	for _, c := range []struct {
+		name   string
+		data   synthetic
+		change func(*Config)
+		check  func(*FitResult, *Evaluation) bool
+	}{
+		{"no spikes", silent, func(*Config) {}, func(r *FitResult, e *Evaluation) bool {
+			return r.Threshold == nil && e.Fidelity.SpikesUndefined != "" && e.Fidelity.VoltageUndefined == "" && e.Fidelity.ExplainedVariance > 0
+		}},
+		{"no voltage", small(), func(c *Config) { c.Loss.Voltage = ptr(0.0) }, func(r *FitResult, e *Evaluation) bool {
+			return r.Threshold != nil && e.Fidelity.SpikesUndefined == "" && e.Fidelity.VoltageUndefined != ""
+		}},
+		{"no validation split", synthetic{excitatory: 8, inhibitory: 3, duration: 500, perShard: 8, train: 40, test: 10, rate: 0.018}, func(*Config) {}, func(r *FitResult, e *Evaluation) bool {
+			return r.Threshold == nil && r.Validation == nil && r.BestStep == r.Steps && e.Fidelity.ThresholdFrom == "training rate"
+		}},
+	} {
+		o := quick()
+		c.change(&o.Config)
+		o.DataDir, o.OutDir = c.data.write(t), filepath.Join(t.TempDir(), "fit")
+		r := mustFit(t, o)
+		e, err := Evaluate(context.Background(), o.OutDir, o.DataDir, "test", EvaluateOptions{Baselines: true, Resamples: -1})
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		} else if !c.check(r, e) {
+			t.Errorf("%s: threshold %v, %+v", c.name, r.Threshold, e.Fidelity)
+		}
+	}
+}
+
+func TestCancelledBeforeTheFirstStep(t *testing.T) {
+	o := quick()
+	o.DataDir, o.OutDir = small().write(t), filepath.Join(t.TempDir(), "fit")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var in *InterruptedError
+	if _, err := Fit(ctx, o); !errors.As(err, &in) {
+		t.Errorf("%v", err)
+	}
+	o.Resume = true
+	mustFit(t, o)
+}
+
 func TestDivergence(t *testing.T) {
 	o := quick()
 	o.Config.LearningRate, o.Config.Schedule, o.Config.CheckpointEvery = 1e30, "constant", 1e-9

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"context"
 	"math"
 	"slices"
 	"testing"
@@ -143,7 +144,7 @@ func TestFill(t *testing.T) {
 	s, _ := src.Shard(0)
 	clip := -60.0
 	data, _ := split(src, "train")
-	norm, err := normalise(data, &clip, []int{0})
+	norm, err := normalise(context.Background(), data, &clip, []int{0})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +207,7 @@ func TestNormalise(t *testing.T) {
 	syn.train = 37 // ends inside a shard
 	src := memory{synthetic: syn}
 	data, _ := split(src, "train")
-	got, err := normalise(data, nil, nil)
+	got, err := normalise(context.Background(), data, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

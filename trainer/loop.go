@@ -2,7 +2,6 @@ package trainer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -35,7 +34,7 @@ func (r *run) loop(ctx context.Context) error {
 
 // stopped keeps what was done when ctx ended; any other error passes.
 func (r *run) stopped(err error) error {
-	if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+	if !isCancel(err) {
 		return err
 	}
 	if e := r.checkpoint(); e != nil {

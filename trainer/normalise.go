@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -32,7 +33,7 @@ const normalisationSamples = 2000
 
 // normalise measures the training split: all of it up to normalisationSamples, whole shards evenly spaced
 // beyond. aux are indices into the recorded variables.
-func normalise(data episodes, clip *float64, aux []int) (Normalisation, error) {
+func normalise(ctx context.Context, data episodes, clip *float64, aux []int) (Normalisation, error) {
 	var v moments
 	extra := make([]moments, len(aux))
 	n := Normalisation{Clip: clip}
@@ -45,6 +46,9 @@ func normalise(data episodes, clip *float64, aux []int) (Normalisation, error) {
 	buf := make([]float32, d)
 	var events, out int64
 	for k := from; k < to; k += stride {
+		if err := ctx.Err(); err != nil {
+			return n, err
+		}
 		s, err := data.Shard(k)
 		if err != nil {
 			return n, err

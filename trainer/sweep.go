@@ -244,7 +244,7 @@ func (s *sweep) study(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	norm, err := normalise(train, s.o.Config.Voltage.Clip, nil)
+	norm, err := normalise(ctx, train, s.o.Config.Voltage.Clip, nil)
 	if err != nil {
 		return err
 	}
@@ -343,10 +343,6 @@ func (s *sweep) run(ctx context.Context) (*SweepResult, error) {
 		return res, failed
 	}
 	return res, nil
-}
-
-func isCancel(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func (s *sweep) stopped(err error) error {
