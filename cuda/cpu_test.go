@@ -25,7 +25,7 @@ func programs() map[string]Program {
 	rich := hh
 	rich.Receptors = receptors
 	rich.States = append(rich.States, "g_ampa", "g_nmda", "g_gaba")
-	cortical := []float64{50, 5, 0.07, 0.17, 0.3, 0.05, 50, -100, -75, -55, 2, 1000, 5.18e-5, 5, 2.4e-4, 2, 13.3}
+	cortical := []float64{50, 5, 0.07, 0.17, 0.3, 0.05, 50, -100, -75, -55, 2, 1000, 5.18e-5, 5, 2.4e-4, 2, 13.3, 120}
 	return map[string]Program{
 		"hh": hh, "hh-staggered": staggered, "hh-receptors": rich,
 		"lif": {Kernel: "lif", Dt: 0.1, Params: []float64{0.05, -70, -72, 20}, States: []string{"v", "hold"},

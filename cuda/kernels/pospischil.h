@@ -1,10 +1,10 @@
 // Minimal Hodgkin-Huxley models of cortical neurons. Source: Pospischil et al. 2008 (Biol Cybern 99:427), rates at
 // 36 C (ModelDB 123623):
-//   C v' = -gna m^3 h (v-ena) - gk n^4 (v-ek) - gm p (v-ek) - gl q^2 r (v-eca) - gt s^2 u (v-eca) - gleak (v-el)
+//   C v' = -gna m^3 h (v-ena) - gk n^4 (v-ek) - gm p (v-ek) - gl q^2 r (v-eca) - gt s^2 u (v-et) - gleak (v-el)
 //          - synapses + I
 //   m h n   Traub & Miles 1991, shifted by vt        p  slow potassium, Yamada et al. 1989
 //   q r     high-threshold calcium, Reuveni et al. 1993    s u  low-threshold calcium, Destexhe et al. 1996
-//   ca      calcium in a shell, decaying to rest; eca by Nernst
+//   ca      calcium in a shell, decaying to rest; et by Nernst, eca constant, as in the model's own NEURON code
 // Conductances are 0 where a cell lacks the current. The inactivation time constant of u is that of the original
 // (30.8 + (211.4 + exp((v+vx+113.2)/5)) / (1 + exp((v+vx+84)/3.2))) / 3.74.
 // The step is that of hh.h. Calcium takes the current of the step, so it is first-order with either solver.
@@ -19,18 +19,19 @@ enum {
   POSPISCHIL_CA_DRIVE, // mM per mV of calcium current over capacitance, times time
   POSPISCHIL_CA_TAU,   // ms
   POSPISCHIL_CA_REST, POSPISCHIL_CA_OUT, // mM
-  POSPISCHIL_NERNST    // RT/2F, mV
+  POSPISCHIL_NERNST,   // RT/2F, mV
+  POSPISCHIL_ECA       // mV, of the high-threshold current
 };
 
 typedef struct { real v, m, h, n, p, q, r, u, ca; } pospischil_state;
 typedef struct {
-  real gna, gk, gm, gl, gt, fixed, cfixed, ena, ek, vt, vx, pm, dt, k0, k1, d3, drive, decay, rest, log_out, nernst;
+  real gna, gk, gm, gl, gt, eca, fixed, cfixed, ena, ek, vt, vx, pm, dt, k0, k1, d3, drive, decay, rest, log_out, nernst;
 } pospischil_const;
 
 FN pospischil_const pospischil_prepare(const double *p, double dt, int staggered) {
   pospischil_const c;
   c.gna = p[POSPISCHIL_GNA], c.gk = p[POSPISCHIL_GK], c.gm = p[POSPISCHIL_GM];
-  c.gl = p[POSPISCHIL_GL_CA], c.gt = p[POSPISCHIL_GT];
+  c.gl = p[POSPISCHIL_GL_CA], c.gt = p[POSPISCHIL_GT], c.eca = p[POSPISCHIL_ECA];
   c.fixed = p[POSPISCHIL_GLEAK], c.cfixed = p[POSPISCHIL_GLEAK] * p[POSPISCHIL_EL];
   c.ena = p[POSPISCHIL_ENA], c.ek = p[POSPISCHIL_EK], c.vt = p[POSPISCHIL_VT], c.vx = p[POSPISCHIL_VX];
   c.pm = 1 / p[POSPISCHIL_TAUMAX];
@@ -50,14 +51,15 @@ FN pospischil_state pospischil_step(pospischil_state s, pospischil_const c, real
   real n2 = s.n * s.n, gna = c.gna * s.m * s.m * s.m * s.h, gk = c.gk * n2 * n2 + c.gm * s.p;
   real gt = c.fixed + g + gna + gk, num = c.cfixed + ge + gna * c.ena + gk * c.ek;
   if (with_l | with_t) {
-    real eca = c.nernst * (c.log_out - neq_log(s.ca)), gca = 0;
-    if (with_l) gca += c.gl * s.q * s.q * s.r;
+    real gca = 0, ica = 0; // conductance, and conductance times reversal potential
+    if (with_l) gca = c.gl * s.q * s.q * s.r, ica = gca * c.eca;
     if (with_t) {
       real si = (real)1 / ((real)1 + neq_exp((s.v + c.vx + (real)57) * (real)(-1.0 / 6.2)));
-      gca += c.gt * si * si * s.u;
+      real low = c.gt * si * si * s.u;
+      gca += low, ica += low * c.nernst * (c.log_out - neq_log(s.ca));
     }
-    gt += gca, num += gca * eca;
-    real in = gca * (eca - s.v); // inward
+    gt += gca, num += ica;
+    real in = ica - gca * s.v; // inward
     real fixed = c.rest + c.drive * (in > 0 ? in : (real)0);
     r.ca = fixed + (s.ca - fixed) * c.decay;
   }

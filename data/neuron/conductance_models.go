@@ -131,8 +131,10 @@ func pospischil(cell string) Model {
 		"ib": {"pospischil-ib", "cortical intrinsically bursting cell", 96, 1e-5, -85, 0.05, 0.005, -55, 3e-5, 1000, 1.7e-4, 0, -84,
 			append(one("initial-burst", "one burst, then single spikes", 0.15),
 				Set{"repetitive-bursting", "bursts, again and again", pospisch, map[string]float64{"calcium_l_s_cm2": 2.2e-4}, 0.15})},
-		"lts": {"pospischil-lts", "cortical low-threshold spiking cell: rebound bursts", 96, 1e-5, -75, 0.05, 0.005, -55, 3e-5, 1000, 0, 1e-3, -75,
-			one("low-threshold-spiking", "adapting spikes; a burst after hyperpolarisation", 0.15)},
+		"lts": {"pospischil-lts", "cortical low-threshold spiking cell: bursts at onset and in rebound", 96, 1e-5, -85, 0.05, 0.005, -55, 3e-5, 1000, 0, 4e-4, -84,
+			append(one("bursting", "a burst at the onset of a current, as in the model's own demonstration", 0.15),
+				Set{"rebound", "a burst at the end of a hyperpolarising current", pospisch, map[string]float64{"leak_mv": -60, "initial_mv": -60}, -0.075},
+				Set{"regular-spiking", "adapting spikes from a more depolarised rest", pospisch, map[string]float64{"leak_mv": -75, "initial_mv": -75}, 0.12})},
 	}[cell]
 	return Model{
 		Name:        d.name,
@@ -152,12 +154,13 @@ func pospischil(cell string) Model {
 			potential("leak_mv", d.el, "leak reversal potential", pospisch),
 			potential("vt_mv", d.vt, "shift of the sodium and potassium rates", pospisch),
 			potential("vx_mv", 2, "shift of the T current's rates", pospisch),
+			potential("calcium_l_mv", 120.24, "reversal potential of the L current: Nernst for 2 mM over 2.4e-4 mM at 36 C; that of the T current follows calcium", pospisch),
 			Parameter{"tau_max_ms", "ms", d.taumax, 1, 1e5, "scale of the M current's time constant", pospisch},
 			Parameter{"calcium_depth_um", "um", 1, 1e-3, 1e3, "thickness of the calcium shell", pospisch},
 			Parameter{"calcium_tau_ms", "ms", 5, 1e-2, 1e5, "decay of calcium", pospisch},
 			Parameter{"calcium_rest_mm", "mM", 2.4e-4, 1e-9, 1, "calcium inside at rest", pospisch},
 			Parameter{"calcium_out_mm", "mM", 2, 1e-6, 1e3, "calcium outside", pospisch},
-			Parameter{"temperature_c", "C", 36, coldest, hottest, "temperature of the calcium reversal potential; the rates are those of 36 C", pospisch},
+			Parameter{"temperature_c", "C", 36, coldest, hottest, "temperature of the T current's reversal potential; the rates are those of 36 C", pospisch},
 			potential("initial_mv", d.v, "voltage at the start, gates at their steady state", pospisch),
 			potential("threshold_mv", 0, "an upward crossing is a spike", pospisch)),
 		Sets:   d.sets,
@@ -178,7 +181,7 @@ func pospischil(cell string) Model {
 					// mV/ms times uF/cm2 is 1e-6 A/cm2; over 2F and the depth in cm it is mol/cm3/s, 1e6 mM/s
 					c * 1e-6 / (2 * faraday * p["calcium_depth_um"] * 1e-4) * 1e6 / 1e3,
 					p["calcium_tau_ms"], p["calcium_rest_mm"], p["calcium_out_mm"],
-					1e3 * gasRT * (p["temperature_c"] + 273.15) / (2 * faraday)},
+					1e3 * gasRT * (p["temperature_c"] + 273.15) / (2 * faraday), p["calcium_l_mv"]},
 				initial:   initial,
 				threshold: p["threshold_mv"], currentScale: scaleNA / cap, conductScale: scaleNS / cap,
 			}, nil

@@ -40,7 +40,7 @@ func Kernels() map[string]Kernel {
 		"izhikevich": {C.CELLS_IZHIKEVICH, 7, 2, true},
 		"adex":       {C.CELLS_ADEX, 8, 2, true},
 		"hh":         {C.CELLS_HH, 7, 4, false},
-		"pospischil": {C.CELLS_POSPISCHIL, 17, 9, false},
+		"pospischil": {C.CELLS_POSPISCHIL, 18, 9, false},
 	}
 }
 
