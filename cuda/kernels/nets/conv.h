@@ -1,7 +1,8 @@
 // The dense causal convolution y[t] = bias + sum over taps of x[t - tap*dilation] w[tap], and its gradients, as matrix
 // products over packed weights, without building a matrix of windows.
 
-enum { DEPTH = 128 }; // rows of a panel at once: 32 KB at most, which stays in the L1 cache
+// Rows of a panel at once: packed ones fill 32 KB and stay in the L1 cache; those read in place lie scattered in it.
+enum { DEPTH = 128, DEPTH_DW = 32 };
 
 static int64_t conv_packed(int taps, int rows, int columns) {
   return (int64_t)taps * rows * ((columns + PANEL_COLUMNS - 1) / PANEL_COLUMNS) * PANEL_COLUMNS;
@@ -14,11 +15,11 @@ static void conv_pack(const float *w, int64_t rb, int64_t cb, int rows, int colu
 }
 
 // c [m][columns] += a b for one panel; columns that do not fill a vector go through a buffer.
-static void block(int m, int k, const float *a, int64_t ra, int64_t ca, const float *b, int columns, float *c,
-                  int64_t ldc) {
+static void block(int m, int k, const float *a, int64_t ra, int64_t ca, const float *b, int64_t ldb, int columns,
+                  float *c, int64_t ldc) {
   int nv = (columns + VW - 1) / VW;
   if (columns % VW == 0) {
-    panel(nv, m, k, a, ra, ca, b, c, ldc);
+    panel(nv, m, k, a, ra, ca, b, ldb, c, ldc);
     return;
   }
   enum { ROWS = 48 };
@@ -27,7 +28,7 @@ static void block(int m, int k, const float *a, int64_t ra, int64_t ca, const fl
     int n = m - i < ROWS ? m - i : ROWS;
     memset(buffer, 0, sizeof(float) * n * PANEL_COLUMNS);
     for (int r = 0; r < n; r++) memcpy(buffer + r * PANEL_COLUMNS, c + (i + r) * ldc, sizeof(float) * columns);
-    panel(nv, n, k, a + i * ra, ra, ca, b, buffer, PANEL_COLUMNS);
+    panel(nv, n, k, a + i * ra, ra, ca, b, ldb, buffer, PANEL_COLUMNS);
     for (int r = 0; r < n; r++) memcpy(c + (i + r) * ldc, buffer + r * PANEL_COLUMNS, sizeof(float) * columns);
   }
 }
@@ -37,7 +38,8 @@ FN void tap_product(int m, int depth, const float *a, const float *packed, int j
   int n = columns - j < PANEL_COLUMNS ? columns - j : PANEL_COLUMNS;
   const float *b = packed + (int64_t)j * depth;
   for (int p = 0; p < depth; p += DEPTH)
-    block(m, depth - p < DEPTH ? depth - p : DEPTH, a + p, depth, 1, b + (int64_t)p * PANEL_COLUMNS, n, c + j, columns);
+    block(m, depth - p < DEPTH ? depth - p : DEPTH, a + p, depth, 1, b + (int64_t)p * PANEL_COLUMNS,
+          PANEL_COLUMNS, n, c + j, columns);
 }
 
 // Rows t0 <= t < t1 of y [time][cout]; packed is w by conv_pack(w[tap], cout, 1, cin, cout).
@@ -76,7 +78,7 @@ static void conv_dx(const float *packed, const float *dy, int time, int cin, int
 static void conv_dw(const float *x, const float *dy, int batch, int time, int cin, int cout, int lag, int j, float *dw) {
   unsigned mode = flush_on();
   int n = cout - j < PANEL_COLUMNS ? cout - j : PANEL_COLUMNS;
-  float packed[DEPTH * PANEL_COLUMNS] __attribute__((aligned(64)));
+  float packed[DEPTH_DW * PANEL_COLUMNS] __attribute__((aligned(64)));
   for (int i = 0; i < cin; i++) memset(dw + (int64_t)i * cout + j, 0, sizeof(float) * n);
   for (int b = 0; b < batch; b++) {
     const float *xb = x + (int64_t)b * time * cin, *db = dy + (int64_t)b * time * cout;
@@ -84,10 +86,15 @@ static void conv_dw(const float *x, const float *dy, int batch, int time, int ci
       if (lag < time) dw[0] += line_dot(xb, db + lag, time - lag);
       continue;
     }
-    for (int t = lag; t < time; t += DEPTH) {
-      int rows = time - t < DEPTH ? time - t : DEPTH;
-      pack_panel(db + (int64_t)t * cout + j, cout, 1, rows, n, packed);
-      block(cin, rows, xb + (int64_t)(t - lag) * cin, 1, cin, packed, n, dw + j, cout);
+    for (int t = lag; t < time; t += DEPTH_DW) {
+      int rows = time - t < DEPTH_DW ? time - t : DEPTH_DW;
+      const float *d = db + (int64_t)t * cout + j, *a = xb + (int64_t)(t - lag) * cin;
+      if (n % VW == 0) {
+        block(cin, rows, a, 1, cin, d, cout, n, dw + j, cout);
+      } else {
+        pack_panel(d, cout, 1, rows, n, packed);
+        block(cin, rows, a, 1, cin, packed, PANEL_COLUMNS, n, dw + j, cout);
+      }
     }
   }
   flush_restore(mode);
