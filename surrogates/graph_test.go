@@ -246,3 +246,36 @@ func TestCausality(t *testing.T) {
 		})
 	}
 }
+
+// A batch without events is a network's answer to silence: finite, the same in every bin once the window is past, and
+// without a gradient for any synapse.
+func TestSilence(t *testing.T) {
+	for _, c := range small {
+		t.Run(c.name, func(t *testing.T) {
+			n, g := open(t, c.spec, c.inputs, 0, GraphOptions{Batch: 2, Time: 60, Train: true})
+			e := g.Events()
+			e.Bin, e.Synapse = nil, nil
+			clear(e.Start)
+			l, err := g.Run(drawTargets(120, 0, 1), LossWeights{Spike: 1, Voltage: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if math.IsNaN(float64(l.Total)) || math.IsInf(float64(l.Total), 0) {
+				t.Errorf("loss %v", l.Total)
+			}
+			for i, w := range n.Weights() {
+				if !w.Synaptic {
+					continue
+				}
+				for _, d := range data(g.Gradients()[i]) {
+					if d != 0 {
+						t.Fatalf("gradient %v of a synapse without events", d)
+					}
+				}
+			}
+			if v := g.Logit(); v[59] != v[119] || v[59] != v[58] {
+				t.Errorf("logits %v %v %v in silence", v[58], v[59], v[119])
+			}
+		})
+	}
+}
