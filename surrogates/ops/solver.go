@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	G "gorgonia.org/gorgonia"
@@ -40,6 +41,8 @@ type Solver struct {
 
 	// of the step in hand
 	pieces  []piece
+	params  []*tensor.Dense // what pieces was cut from
+	grads   []*tensor.Dense
 	squares []float64
 	do      nets.AdamStep
 	measure bool
@@ -153,6 +156,9 @@ func (s *Solver) prepare(params, grads []*tensor.Dense) error {
 	if len(params) != len(grads) {
 		return fmt.Errorf("ops: solver: %d parameters, %d gradients", len(params), len(grads))
 	}
+	if slices.Equal(params, s.params) && slices.Equal(grads, s.grads) && s.pieces != nil {
+		return nil
+	}
 	if s.m == nil {
 		for _, p := range params {
 			s.m = append(s.m, tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(p.Shape().Clone()...)))
@@ -179,6 +185,7 @@ func (s *Solver) prepare(params, grads []*tensor.Dense) error {
 		}
 	}
 	s.pieces, s.squares = s.pieces[:n], s.squares[:n]
+	s.params, s.grads = slices.Clone(params), slices.Clone(grads)
 	return nil
 }
 
@@ -225,7 +232,7 @@ func (s *Solver) Restore(state []NamedTensor) error {
 	if len(s.o.Names) > 0 && len(m) > 0 && len(m) != len(s.o.Names) {
 		return fmt.Errorf("ops: solver state is of %d parameters, want %d: it belongs to another network", len(m), len(s.o.Names))
 	}
-	s.m, s.v, s.step, s.product = m, v, uint64(step[0])+stepWord*uint64(step[1]), 1
+	s.pieces, s.m, s.v, s.step, s.product = nil, m, v, uint64(step[0])+stepWord*uint64(step[1]), 1
 	if s.kind == "nadam" {
 		for t := uint64(1); t <= s.step; t++ {
 			s.product *= s.momentum(t)

@@ -134,6 +134,26 @@ func TestSolverRestore(t *testing.T) {
 	}
 }
 
+// Steps allocate nothing, and another step's tensors are not mistaken for the last's.
+func TestSolverKeepsItsPieces(t *testing.T) {
+	s := newSolver(t, "adam", SolverOptions{Threads: 2, ClipNorm: 1})
+	p, g := tensors(1), tensors(2)
+	if n := testing.AllocsPerRun(5, func() {
+		if err := s.Step(p, g, 0.01); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 0 {
+		t.Errorf("a step allocates %v times", n)
+	}
+	other := tensors(1)
+	if err := s.Step(other, g, 0.01); err != nil {
+		t.Fatal(err)
+	}
+	if slices.Equal(floats(other[0]), floats(tensors(1)[0])) {
+		t.Error("a step with other tensors did not move them")
+	}
+}
+
 func TestSolverRefuses(t *testing.T) {
 	if _, err := NewSolver("sgd", SolverOptions{}); err == nil || !strings.Contains(err.Error(), "want adam or nadam") {
 		t.Errorf("sgd: %v", err)
