@@ -13,6 +13,7 @@ import (
 	"neq/internal/atomicfile"
 	"neq/internal/safetensors"
 	"neq/surrogates"
+	"neq/surrogates/ops"
 )
 
 // interrupted leaves a fit with checkpoints of steps 9 and 10.
@@ -186,4 +187,29 @@ func TestDamagedModel(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// FuzzState feeds state.json to the reader of checkpoints: an error or a state, never a panic.
+func FuzzState(f *testing.F) {
+	f.Add([]byte(`{"format":1,"step":3,"best":{"step":2,"score":1,"auc":null},"identity":{"surrogate":{}},"files":{"weights.safetensors":{"bytes":8,"sha256":"x"}},"checksum":""}`))
+	f.Add([]byte(`{"format":1,"identity":null,"files":null}`))
+	f.Add([]byte(`null`))
+	net, err := surrogates.New(surrogates.Spec{Family: "filter", Window: 2}, 1, 0, 1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	solver, err := ops.NewSolver("adam", ops.SolverOptions{Threads: 1})
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer solver.Close()
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if err := os.WriteFile(filepath.Join(dir, stateFile), raw, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if s, _, err := readState(dir, identity{}, net, solver); err == nil {
+			t.Errorf("a state without weights was read: %+v", s)
+		}
+	})
 }

@@ -196,6 +196,9 @@ func finished(dir string, who identity) (*FitResult, error) {
 	if key, was, is := differs(newIdentity(d.Spec, d.Config, d.Data), who); key != "" {
 		return nil, &MismatchError{Path: dir, Key: key, Was: was, Is: is}
 	}
+	if err := os.RemoveAll(filepath.Join(dir, checkpointFolder)); err != nil { // left by a kill after the last rename
+		return nil, fmt.Errorf("trainer: %w", err)
+	}
 	return &FitResult{Description: *d, Dir: dir, Stopped: d.Steps < d.Config.Steps}, nil
 }
 
@@ -286,15 +289,15 @@ func (r *run) close() error {
 	return nil
 }
 
-// finish writes the model and removes the checkpoints.
+// finish writes the model and removes the checkpoints. Training is over: a checkpoint written from here on, should ctx
+// end, holds the best weights as the last ones too, and leads back here.
 func (r *run) finish(ctx context.Context) (*FitResult, error) {
 	if r.best != nil {
 		for i, w := range r.net.Weights() {
 			copy(values(w), r.best[i])
 		}
 	}
-	title := r.o.Spec.Title()
-	d := Description{Format: modelFormat, Title: title, Spec: r.o.Spec, Inputs: r.net.Inputs(), Synapses: r.info().Synapses,
+	d := Description{Format: modelFormat, Title: r.o.Spec.Title(), Spec: r.o.Spec, Inputs: r.net.Inputs(), Synapses: r.info().Synapses,
 		Auxiliary: r.c.Loss.AuxiliaryNames(), Parameters: r.net.Parameters(), Synaptic: r.net.SynapticParameters(),
 		ReceptiveField: r.net.ReceptiveField(), Normalisation: r.norm, Config: r.c, Data: r.info(),
 		Steps: r.st.Step, BestStep: r.st.Step, Seconds: r.seconds(), BioSeconds: r.bioSeconds(r.st.Step)}
@@ -304,21 +307,9 @@ func (r *run) finish(ctx context.Context) (*FitResult, error) {
 		d.BestStep = r.st.Best.Step
 	}
 	if r.check != nil {
-		scorer, err := r.check.score(ctx)
-		if err != nil {
+		var err error
+		if d.Validation, d.Threshold, err = r.check.final(ctx); err != nil {
 			return nil, r.stopped(err)
-		}
-		res, err := scorer.Result()
-		if err != nil {
-			return nil, err
-		}
-		d.Validation = &res
-		if res.SpikesUndefined == "" {
-			t, err := scorer.BestThreshold()
-			if err != nil {
-				return nil, err
-			}
-			d.Threshold = &t
 		}
 	}
 	m := &Model{Description: d, Network: r.net}

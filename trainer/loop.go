@@ -101,7 +101,7 @@ func (r *run) logLoss(rate float64) error {
 
 // validate scores the weights and keeps them if they are the best so far.
 func (r *run) validate(ctx context.Context) error {
-	scorer, err := r.check.score(ctx)
+	scorer, err := r.check.score(ctx, nil)
 	if err != nil {
 		return err
 	}

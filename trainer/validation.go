@@ -41,9 +41,10 @@ func newValidation(src source, net *surrogates.Network, norm Normalisation, c *C
 
 func (v *validation) close() { v.p.close() }
 
-// score predicts all episodes; its memory is the scorer's.
-func (v *validation) score(ctx context.Context) (*fidelity.Scorer, error) {
-	scorer := fidelity.NewScorer(fidelity.Options{Resamples: -1})
+// score predicts all episodes; its memory is the scorer's. threshold is the decision threshold, nil before one is
+// chosen.
+func (v *validation) score(ctx context.Context, threshold *float64) (*fidelity.Scorer, error) {
+	scorer := fidelity.NewScorer(fidelity.Options{Resamples: -1, Threshold: threshold})
 	t := newTruth(v.info.Duration, v.burn, v.c.predictsVoltage(), v.p.norm.Clip)
 	for _, s := range v.shards {
 		err := v.p.run(ctx, s, 0, s.Samples, func(i int, out Prediction) error {
@@ -106,4 +107,25 @@ func (t *truth) episode(s *traces.Shard, i int, out Prediction) fidelity.Episode
 		}
 	}
 	return e
+}
+
+// final scores the weights that are kept at the threshold that is best for them, nil where the neuron never spikes.
+func (v *validation) final(ctx context.Context) (*fidelity.Result, *float64, error) {
+	scorer, err := v.score(ctx, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	res, err := scorer.Result()
+	if err != nil || res.SpikesUndefined != "" {
+		return &res, nil, err
+	}
+	t, err := scorer.BestThreshold()
+	if err != nil {
+		return nil, nil, err
+	}
+	if scorer, err = v.score(ctx, &t); err != nil {
+		return nil, nil, err
+	}
+	res, err = scorer.Result()
+	return &res, &t, err
 }
