@@ -43,6 +43,11 @@ func TestLoad(t *testing.T) {
 	if _, err := Parse("f.yaml", []byte(text), []string{"inner=", "list=[]"}, &bare); err != nil || bare.Inner.Steps != 0 || len(bare.List) != 0 {
 		t.Errorf("--set inner= left %+v, %v", bare, err)
 	}
+	var powers sample
+	if _, err := Parse("f.yaml", []byte("inner: {steps: 1e3, rates: {a: 1e-3, b: 2}}"), []string{"inner.rates.b=1e30"}, &powers); err != nil ||
+		powers.Inner.Steps != 1000 || powers.Inner.Rates["a"] != 1e-3 || powers.Inner.Rates["b"] != 1e30 {
+		t.Errorf("powers of ten: %+v, %v", powers, err)
+	}
 	if v.Inner.Steps != 7 || v.List[0].Width != 4 || v.List[1].Width != 16 || v.Inner.Rates["b"] != 2 || v.Inner.Rates["a"] != 1.5 || v.Name != "y=z" {
 		t.Errorf("%+v", v)
 	}

@@ -81,11 +81,15 @@ func checkTypes(n ast.Node, t reflect.Type, key string) error {
 	case reflect.Int, reflect.Uint64:
 		return whole(n, t.Kind(), bad)
 	case reflect.Float64:
-		switch n.(type) {
+		switch n := n.(type) {
 		case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		default:
-			return bad("a number")
+			return nil
+		case *ast.StringNode: // 1e-3, which the library takes for text until it is decoded
+			if _, err := strconv.ParseFloat(n.Value, 64); err == nil {
+				return nil
+			}
 		}
+		return bad("a number")
 	case reflect.Bool:
 		if _, ok := n.(*ast.BoolNode); !ok {
 			return bad("true or false")
@@ -110,7 +114,7 @@ func whole(n ast.Node, kind reflect.Kind, bad func(string) error) error {
 		if _, err := strconv.ParseUint(text, 0, 64); err == nil && kind == reflect.Uint64 {
 			return nil
 		}
-	case *ast.FloatNode:
+	case *ast.FloatNode, *ast.StringNode: // 1e6 is text to the library until it is decoded
 		v, err := strconv.ParseFloat(text, 64)
 		if err == nil && v == math.Trunc(v) && math.Abs(v) < 1<<53 && (kind == reflect.Int || v >= 0) {
 			return nil
