@@ -3,8 +3,10 @@
 package experiment
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"neq/data/neuron"
@@ -43,6 +45,14 @@ func Load(path string, sets []string) (*Config, error) {
 		return nil, err
 	}
 	c.file = file
+	for _, e := range c.Surrogates {
+		numbers(e.Training)
+		for _, values := range e.Grid {
+			for i := range values {
+				values[i] = number(values[i])
+			}
+		}
+	}
 	if c.Title == "" {
 		c.Title = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 	}
@@ -60,10 +70,12 @@ func (c *Config) check() error {
 		return fmt.Errorf("report.threshold: %g: want more than 0 and at most 1", c.Report.Threshold)
 	}
 	known := fidelity.Metrics()
-	for _, m := range known {
-		if m == c.Report.Fidelity {
-			return c.Training.Validate()
-		}
+	zero := func(w *float64) bool { return w != nil && *w == 0 }
+	if l := c.Training.Loss; zero(l.Spike) && zero(l.Voltage) && len(l.Auxiliary) == 0 && len(l.Stages) == 0 {
+		return fmt.Errorf("training.loss: every weight is 0: there is nothing to learn")
+	}
+	if slices.Contains(known, c.Report.Fidelity) {
+		return c.Training.Validate()
 	}
 	return fmt.Errorf("report.fidelity: %q: one of %s", c.Report.Fidelity, strings.Join(known, ", "))
 }
@@ -81,7 +93,25 @@ func (c *Config) Trials() ([]trainer.Trial, error) {
 		inputs += g.Count
 	}
 	t, err := trainer.Trials(c.Surrogates, c.Training, inputs)
+	for _, trial := range t {
+		if err == nil {
+			err = fits(trial, inputs, c.Simulation.Duration)
+		}
+	}
 	return t, c.file.Explain(err)
+}
+
+// Blame finds the error about a key of the training or the surrogates in what an error wraps, and adds where that key
+// stands; nil where there is none.
+func (c *Config) Blame(err error) error {
+	for ; err != nil; err = errors.Unwrap(err) {
+		for _, section := range []string{"training", "surrogates["} {
+			if strings.HasPrefix(err.Error(), section) {
+				return c.file.Explain(err)
+			}
+		}
+	}
+	return nil
 }
 
 // Surrogate returns the architecture and the training of one trial, by name; "" is the first.
