@@ -57,7 +57,7 @@ networks to it, and reports how many parameters it takes to be equivalent to one
 		trainCommand(f), evalCommand(f), sweepCommand(f), reportCommand(f), runCommand(f), doctorCommand(f))
 	for _, c := range root.Commands() {
 		wrapArgs(c)
-		c.PreRunE = func(*cobra.Command, []string) error { return f.check() }
+		c.PreRunE = func(c *cobra.Command, _ []string) error { return f.check(c) }
 	}
 	return root
 }
@@ -105,10 +105,12 @@ func (f *flags) changes(c *cobra.Command) []string {
 }
 
 // check refuses flags that no command can follow, before it does anything.
-func (f *flags) check() error {
+func (f *flags) check(c *cobra.Command) error {
 	switch {
 	case f.resume && f.overwrite:
 		return usage("--resume and --overwrite contradict one another: give one")
+	case c.Flags().Changed("out") && f.out == "" && c.Flags().Lookup("resume") != nil:
+		return usage("--out is empty: want the name of a folder")
 	case f.threads < 0:
 		return usage("--threads %d: want 1 or more, or 0 for all cores", f.threads)
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,13 +37,16 @@ test samples. A trial that is done is not done again with --resume; one that was
 			if err != nil {
 				return usageError{err}
 			}
-			if f.part == "" {
-				if err := f.enter(); err != nil {
-					return err
-				}
-			}
-			if err := f.sweep(c.Context(), x, data, f.out); err != nil {
+			if err := f.enter("a sweep", "study.json", "trials"); err != nil {
 				return err
+			}
+			rows, err := f.sweep(c.Context(), x, data, f.out)
+			if err != nil {
+				return err
+			}
+			if f.part != "" && rows == 0 {
+				f.remark("this part has no trials", "part", f.part)
+				return f.result(c.OutOrStdout(), map[string]any{"sweep": f.out, "part": f.part, "trials": 0}, "")
 			}
 			return f.showStudy(c, f.out)
 		},
@@ -54,21 +59,21 @@ test samples. A trial that is done is not done again with --resume; one that was
 	return c
 }
 
-// sweep trains a configuration's surrogates on a data set.
-func (f *flags) sweep(ctx context.Context, x *experiment.Config, data, out string) error {
+// sweep trains a configuration's surrogates on a data set and returns how many there are in this part.
+func (f *flags) sweep(ctx context.Context, x *experiment.Config, data, out string) (rows int, err error) {
 	if _, err := x.Trials(); err != nil {
-		return usageError{err}
+		return 0, usageError{err}
 	}
 	set, err := traces.Open(data)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := x.CheckData(set.Info()); err != nil {
-		return usageError{err}
+		return 0, usageError{err}
 	}
 	o := x.Sweep()
 	if o.Part, o.Parts, err = f.parts(); err != nil {
-		return err
+		return 0, err
 	}
 	f.chose(fmt.Sprintf("cpu, %d threads", f.cores()))
 	f.adviseBLAS()
@@ -85,9 +90,12 @@ func (f *flags) sweep(ctx context.Context, x *experiment.Config, data, out strin
 			f.remark(fmt.Sprintf("trial %d of %d", d.Done, d.Of), "surrogate", r.Name, "parameters", console.Count(r.Parameters), "AUC", fmt.Sprintf("%.4f", r.Fidelity.AUC))
 		}
 	}}
-	_, err = trainer.Sweep(ctx, o)
+	res, err := trainer.Sweep(ctx, o)
 	bar.end()
-	return err
+	if res != nil {
+		rows = len(res.Rows)
+	}
+	return rows, blame(x, err)
 }
 
 // adviseBLAS says once what would make deep networks train faster.
@@ -169,14 +177,14 @@ writes FOLDER/report.html. Interrupted, it exits with 75; --resume goes on.`,
 			if _, err := x.Trials(); err != nil {
 				return usageError{err}
 			}
-			if err := f.enter(); err != nil {
+			if err := f.enter("an experiment", "traces", "sweep", "report.html"); err != nil {
 				return err
 			}
 			data, sweep, page := filepath.Join(f.out, "traces"), filepath.Join(f.out, "sweep"), filepath.Join(f.out, "report.html")
 			if err := f.simulate(c.Context(), plan, data); err != nil {
 				return err
 			}
-			err = f.sweep(c.Context(), x, data, sweep)
+			_, err = f.sweep(c.Context(), x, data, sweep)
 			var failed *trainer.FailedTrials
 			if err != nil && !errors.As(err, &failed) {
 				return err
@@ -199,11 +207,20 @@ writes FOLDER/report.html. Interrupted, it exits with 75; --resume goes on.`,
 	return c
 }
 
-// enter refuses a folder that is not empty, unless told to resume or overwrite what is there.
-func (f *flags) enter() error {
+// enter refuses a folder that is not empty, unless told to resume or overwrite what is there and that is of the
+// kind asked for: one of its files is there.
+func (f *flags) enter(what string, files ...string) error {
 	entries, err := os.ReadDir(f.out)
-	if err == nil && len(entries) > 0 && !f.resume && !f.overwrite {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0:
+		return nil
+	case err != nil:
+		return fmt.Errorf("--out: %w", err)
+	case !f.resume && !f.overwrite && f.part == "":
 		return usage("%s is not empty: use --resume to go on with what is there, or --overwrite to replace it", f.out)
 	}
-	return nil
+	if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return slices.Contains(files, e.Name()) }) {
+		return nil
+	}
+	return usage("%s is not empty and holds nothing of %s: choose another folder", f.out, what)
 }

@@ -34,7 +34,7 @@ run that was never interrupted.`,
 			if err != nil {
 				return usageError{err}
 			}
-			if err := f.enter(); err != nil {
+			if err := f.enter("a fit", "model.json", "weights.safetensors", "metrics.jsonl", "checkpoints"); err != nil {
 				return err
 			}
 			f.chose(fmt.Sprintf("cpu, %d threads", f.cores()))
@@ -43,7 +43,7 @@ run that was never interrupted.`,
 				Resume: f.resume, Overwrite: f.overwrite, Threads: f.cores(), Hooks: []func(trainer.Progress){hook}})
 			bar.end()
 			if err != nil {
-				return err
+				return blame(x, err)
 			}
 			return f.result(c.OutOrStdout(), r, fmt.Sprintf("%s: %s, %s parameters\nnext: neq eval %s --data %s\n", f.out, r.Title, console.Count(r.Parameters), f.out, data))
 		},
@@ -54,6 +54,14 @@ run that was never interrupted.`,
 	f.data(c, &data)
 	c.Flags().StringVar(&surrogate, "surrogate", "", "which of the configuration's surrogates, by `name`; default the first")
 	return c
+}
+
+// blame makes an error about a key of the configuration, found only beside the data, one of usage.
+func blame(x *experiment.Config, err error) error {
+	if at := x.Blame(err); at != nil {
+		return usageError{at}
+	}
+	return err
 }
 
 // data adds the flag that names the data set.
