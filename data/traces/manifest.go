@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 )
 
 // The files beside the Zarr group.
@@ -102,6 +103,9 @@ func readHeader(dir string) (*header, error) {
 	err := readSealed(filepath.Join(dir, headerFile), maxHeader, h)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("traces: %s is no trace data set: it has no %s: %w", dir, headerFile, fs.ErrNotExist)
+	}
+	if errors.Is(err, syscall.ENOTDIR) {
+		return nil, fmt.Errorf("traces: %s is no trace data set but a file: %w", dir, fs.ErrNotExist)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("traces: %w", err)
