@@ -4,6 +4,7 @@ package simulate
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -113,6 +114,10 @@ func NewPlan(c Config, version, dir string) (*Plan, error) {
 		return nil, err
 	}
 	cell, err := neuron.Compile(c.Neuron, neuron.Options{Dt: s.Dt, Solver: cuda.Solver(solver), Precision: cuda.Precision(precision), Seed: c.Seed})
+	var key *neuron.KeyError
+	if errors.As(err, &key) && key.Key == "dt_ms" {
+		return nil, fmt.Errorf("simulation.%w", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"neq/cuda"
+	"neq/data/neuron"
 	"neq/data/traces"
 )
 
@@ -16,7 +17,11 @@ import (
 func (p *Plan) parameters() string {
 	text, err := json.Marshal(p.Cell.Config.Parameters)
 	if err != nil || len(p.Cell.Config.Parameters) == 0 {
-		return "those of the set " + p.Cell.Config.Set
+		set := p.Cell.Config.Set
+		if m, err := neuron.Lookup(p.Info.Neuron); err == nil && set == "" && len(m.Sets) > 0 {
+			set = m.Sets[0].Name
+		}
+		return "those of the set " + set
 	}
 	return string(text)
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -110,8 +111,11 @@ func readReplay(in io.Reader, file string, synapses, duration int) (*Replay, err
 		}
 		r.samples[sample] = append(have, ev)
 	}
-	if err := sc.Err(); err != nil {
-		return fail("%v", err)
+	if err := sc.Err(); errors.Is(err, bufio.ErrTooLong) {
+		line++
+		return fail("longer than %d bytes: this is no CSV of events", bufio.MaxScanTokenSize)
+	} else if err != nil {
+		return nil, fmt.Errorf("stimulus.file: %w", err)
 	}
 	if len(column) == 0 {
 		return fail("empty file: want a header time_ms,synapse and events")
