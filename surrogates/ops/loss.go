@@ -46,7 +46,7 @@ func (b *Builder) Score(y []float32, s *Scores) float32 {
 	return total[0]
 }
 
-// lossCPU is the loss of one input, or its gradient from two.
+// lossCPU is the loss of one input, or its gradient from two, whose buffer starts at zero: the burn-in's bins stay so.
 type lossCPU struct {
 	b     *Builder
 	s     *Scores
@@ -84,9 +84,6 @@ func (c *lossCPU) part(row int) {
 	s, k := c.s, c.b.kernels
 	heads := len(s.Terms)
 	first := row*s.Time + s.BurnIn
-	if c.dy != nil {
-		clear(c.dy[row*s.Time*heads : first*heads])
-	}
 	for h := range heads {
 		loss := k.SquareLoss
 		if h == 0 {
