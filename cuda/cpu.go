@@ -66,7 +66,7 @@ func (e *LaneError) Error() string { return fmt.Sprintf("cuda: lane %d: %s", e.L
 // chunkSteps is how many steps a block runs between two looks at the context: some 0.1 ms of work.
 const chunkSteps = 1024
 
-// Run integrates the batch: blocks of 64 lanes, a goroutine a thread.
+// Run integrates the batch: blocks of 128 lanes, a goroutine a thread.
 func (d *cpuDevice) Run(ctx context.Context, p *Program, b *Batch) error {
 	if err := p.check(); err != nil {
 		return err

@@ -56,7 +56,7 @@ func batch(p *Program, first, lanes, ms int) *Batch {
 				r := s.Intn(len(p.Receptors))
 				b.Events.Step = append(b.Events.Step, int32(step))
 				b.Events.Receptor = append(b.Events.Receptor, uint8(r))
-				b.Events.Weight = append(b.Events.Weight, []float32{2, 0.06, 0.02, 0.05}[r])
+				b.Events.Weight = append(b.Events.Weight, []float32{2, 0.06, 0.02}[p.Receptors[r].Kind])
 			}
 		}
 		b.Events.Offset = append(b.Events.Offset, int64(len(b.Events.Step)))

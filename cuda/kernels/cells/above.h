@@ -1,4 +1,4 @@
-// above returns the lanes of a block whose value is above a threshold, lane l in bit l.
+// above returns which of 64 lanes have a value above a threshold, lane l in bit l.
 #ifndef NEQ_ABOVE_H
 #define NEQ_ABOVE_H
 #include "cells.h"
@@ -6,7 +6,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
-_Static_assert(CELLS_LANES == 64, "a mask of a block's lanes is one 64-bit word");
+_Static_assert(CELLS_LANES % 64 == 0, "a mask of a block's lanes is whole 64-bit words");
 
 FN uint64_t above(const real *x, real threshold) {
   uint64_t m = 0;
@@ -28,7 +28,7 @@ FN uint64_t above(const real *x, real threshold) {
   for (int i = 0; i < 16; i++)
     m |= (uint64_t)_mm_movemask_ps(_mm_cmpgt_ps(_mm_load_ps(x + 4 * i), _mm_set1_ps(threshold))) << (4 * i);
 #else
-  for (int l = 0; l < CELLS_LANES; l++) m |= (uint64_t)(x[l] > threshold) << l;
+  for (int l = 0; l < 64; l++) m |= (uint64_t)(x[l] > threshold) << l;
 #endif
   return m;
 }

@@ -2,6 +2,9 @@
 #include "cells.h"
 #include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
 
 cells_run cells_run_portable_f32, cells_run_portable_f64;
 #if defined(__x86_64__)
@@ -68,13 +71,24 @@ int cells_transpose(const cells_block *b, int variable, int64_t count, int64_t c
     int32_t e = bits[i] & 0x7f800000;
     most = e > most ? e : most;
   }
-  enum { T = 16 };
-  for (int l0 = 0; l0 < lanes; l0 += T)
-    for (int64_t r0 = 0; r0 < count; r0 += T) {
-      int l1 = l0 + T < lanes ? l0 + T : lanes;
-      int64_t r1 = r0 + T < count ? r0 + T : count;
-      for (int l = l0; l < l1; l++)
-        for (int64_t r = r0; r < r1; r++) out[l * stride + r] = in[r * CELLS_LANES + l];
+  int l0 = 0;
+#if defined(__x86_64__)
+  for (; l0 + 4 <= lanes; l0 += 4) {
+    float *o = out + l0 * stride;
+    int64_t r = 0;
+    for (; r + 4 <= count; r += 4) {
+      const float *i = in + r * CELLS_LANES + l0;
+      __m128 a = _mm_load_ps(i), b4 = _mm_load_ps(i + CELLS_LANES), c = _mm_load_ps(i + 2 * CELLS_LANES),
+             d = _mm_load_ps(i + 3 * CELLS_LANES);
+      _MM_TRANSPOSE4_PS(a, b4, c, d);
+      _mm_storeu_ps(o + r, a), _mm_storeu_ps(o + stride + r, b4);
+      _mm_storeu_ps(o + 2 * stride + r, c), _mm_storeu_ps(o + 3 * stride + r, d);
     }
+    for (; r < count; r++)
+      for (int l = 0; l < 4; l++) o[l * stride + r] = in[r * CELLS_LANES + l0 + l];
+  }
+#endif
+  for (; l0 < lanes; l0++)
+    for (int64_t r = 0; r < count; r++) out[l0 * stride + r] = in[r * CELLS_LANES + l0];
   return most < 0x7f800000;
 }

@@ -1,5 +1,5 @@
 // Package cells runs the simulation kernels on the CPU: one C source, compiled for each instruction set and
-// precision, picked at run time. A Block is 64 lanes that stay in the cache for their whole time loop.
+// precision, picked at run time. A Block is 128 lanes that stay in the cache for their whole time loop.
 package cells
 
 // #cgo CFLAGS: -O3 -ffast-math -I${SRCDIR}/..
@@ -148,7 +148,7 @@ type Spike struct {
 	Lane int64
 }
 
-// Block is 64 lanes of a program between two calls. It holds C memory: Free it.
+// Block is 128 lanes of a program between two calls. It holds C memory: Free it.
 type Block struct {
 	p     *Program
 	isa   ISA
@@ -189,7 +189,7 @@ type Events struct {
 }
 
 // Run integrates from one step to another, or to where the buffer of spikes is full; it returns the step reached
-// and how many records it took. Current holds one value for each of the block's 64 lanes (mV/ms).
+// and how many records it took. Current holds one value for each of the block's lanes (mV/ms).
 func (b *Block) Run(from, to int, offset []int64, ev Events, current []float32) (done, records int, err error) {
 	if int64(to-from) > b.chunk || len(current) != Lanes || len(offset) < 1 || len(offset) > Lanes+1 {
 		return 0, 0, fmt.Errorf("cells: run of %d steps (at most %d) with %d currents and %d offsets", to-from, b.chunk,

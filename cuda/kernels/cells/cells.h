@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 enum {
-  CELLS_LANES = 64,     // lanes in a block; a multiple of every vector length
+  CELLS_LANES = 128,     // lanes in a block; a multiple of every vector length
   CELLS_STATES = 12,    // most state variables of a kernel
   CELLS_PARAMS = 24,    // most parameters of a kernel
   CELLS_RECEPTORS = 16, // most receptors of a program

@@ -31,7 +31,8 @@ FN int64_t PASTE(LOOP, _loop)(const cells_program *p, cells_block *b, int64_t fr
   }
   int64_t records = (to - from + p->every - 1) / p->every + 1, record = 0;
   int64_t due = (from + p->every - 1) / p->every * p->every;
-  uint64_t high = above(state, threshold); // lanes above the threshold at the step's start
+  uint64_t high[L / 64]; // lanes above the threshold at the step's start
+  for (int w = 0; w < L / 64; w++) high[w] = above(state + 64 * w, threshold);
   for (int64_t s = from; s < to; s++) {
     if (b->nspikes + 2 * L > b->spike_capacity) return s;
     const cells_event *e = b->sorted + b->first[s - from], *end = b->sorted + b->first[s - from + 1];
@@ -59,15 +60,17 @@ FN int64_t PASTE(LOOP, _loop)(const cells_program *p, cells_block *b, int64_t fr
           if (state[l] <= threshold && v > threshold) push_spike(b, dt * (double)s, l);
           state[l] = v;
         }
-      if (!RESETS && moved) high = above(state, threshold);
+      if (!RESETS && moved)
+        for (int w = 0; w < L / 64; w++) high[w] = above(state + 64 * w, threshold);
     }
     if (s == due) {
       record_step(p, state, a, PEAKED, b->record + record * L, records * L);
       record++, due += p->every;
     }
     if (RESETS)
-      for (uint64_t up = above(state, threshold); up; up &= up - 1)
-        push_spike(b, dt * (double)s, __builtin_ctzll(up));
+      for (int w = 0; w < L / 64; w++)
+        for (uint64_t up = above(state + 64 * w, threshold); up; up &= up - 1)
+          push_spike(b, dt * (double)s, 64 * w + __builtin_ctzll(up));
     if (open > 1) {
       for (int l = 0; l < L; l++) g[l] = 0, ge[l] = drive[l];
       receptors_step(p, state, a, g, ge);
@@ -87,14 +90,15 @@ FN int64_t PASTE(LOOP, _loop)(const cells_program *p, cells_block *b, int64_t fr
       FIELDS(PUT)
       if (!RESETS) old[l] = was;
     }
-    if (!RESETS) {
-      uint64_t now = above(state, threshold);
-      for (uint64_t up = now & ~high; up; up &= up - 1) {
-        int l = __builtin_ctzll(up);
-        push_spike(b, dt * ((double)s + (double)((threshold - old[l]) / (state[l] - old[l]))), l);
+    if (!RESETS)
+      for (int w = 0; w < L / 64; w++) {
+        uint64_t now = above(state + 64 * w, threshold);
+        for (uint64_t up = now & ~high[w]; up; up &= up - 1) {
+          int l = 64 * w + __builtin_ctzll(up);
+          push_spike(b, dt * ((double)s + (double)((threshold - old[l]) / (state[l] - old[l]))), l);
+        }
+        high[w] = now;
       }
-      high = now;
-    }
 #ifdef STEP2
 #pragma GCC ivdep
     for (int l = 0; l < L; l++) {
