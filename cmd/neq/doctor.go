@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"neq/cuda/kernels/inputs"
-	"neq/cuda/kernels/nets"
 	"neq/internal/console"
 )
 
@@ -30,10 +29,6 @@ func doctorCommand(f *flags) *cobra.Command {
 				{"neq", version + ", " + runtime.Version() + ", " + runtime.GOOS + "/" + runtime.GOARCH, ""},
 				{"processors", fmt.Sprintf("%d, vector instructions: %s", runtime.NumCPU(), strings.Join(isas, ", ")), ""},
 				{"GPU", "not used: this version of neq computes on the CPU only", ""},
-				{"matrix products", nets.BLAS(), ""},
-			}
-			if !strings.Contains(strings.ToLower(nets.BLAS()), "openblas") {
-				all[3].Advice = "apt-get install libopenblas0-pthread makes deep networks train faster"
 			}
 			if isas[0] == "portable" {
 				all[1].Advice = "a processor with AVX2 or AVX-512 is 4 to 10 times faster"

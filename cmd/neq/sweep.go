@@ -8,12 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"neq/cuda/kernels/nets"
 	"neq/data/traces"
 	"neq/internal/console"
 	"neq/trainer"
@@ -76,7 +74,6 @@ func (f *flags) sweep(ctx context.Context, x *experiment.Config, data, out strin
 		return 0, err
 	}
 	f.chose(fmt.Sprintf("cpu, %d threads", f.cores()))
-	f.adviseBLAS()
 	bar, hook := f.trainingBar()
 	o.DataDir, o.OutDir, o.Resume, o.Overwrite, o.Threads = data, out, f.resume, f.overwrite, f.cores()
 	o.Study.Version = version
@@ -96,13 +93,6 @@ func (f *flags) sweep(ctx context.Context, x *experiment.Config, data, out strin
 		rows = len(res.Rows)
 	}
 	return rows, blame(x, err)
-}
-
-// adviseBLAS says once what would make deep networks train faster.
-func (f *flags) adviseBLAS() {
-	if !strings.Contains(nets.BLAS(), "openblas") {
-		f.remark("matrix products", "use", nets.BLAS(), "faster", "apt-get install libopenblas0-pthread")
-	}
 }
 
 func reportCommand(f *flags) *cobra.Command {

@@ -109,10 +109,6 @@ func (k Kernels) ISA() string { return C.GoString(k.t.name) }
 // Lanes is how many floats a vector of the instruction set holds.
 func (k Kernels) Lanes() int { return int(k.t.lanes) }
 
-// BLAS says what matrix products run on: the package's own kernels, faster here than OpenBLAS because a convolution
-// needs no packing of its input.
-func BLAS() string { return "built in (no openblas needed)" }
-
 func f(s []float32) *C.float {
 	if len(s) == 0 {
 		return nil
