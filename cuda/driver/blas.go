@@ -163,8 +163,3 @@ func blasCode(status int) code {
 	}
 	return blasFailed + code(status)
 }
-
-// blasVersionText writes cuBLAS's version, major*10000 + minor*100 + patch from 11 on, as 12.4.5.
-func blasVersionText(v int) string {
-	return fmt.Sprintf("%d.%d.%d", v/10000, v/100%100, v%100)
-}

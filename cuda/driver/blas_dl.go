@@ -134,3 +134,8 @@ func (c *cuBLAS) close() {
 	C.cublas_close(c.b)
 	C.free(unsafe.Pointer(c.b))
 }
+
+// blasVersionText writes cuBLAS's version, major*10000 + minor*100 + patch from 11 on, as 12.4.5.
+func blasVersionText(v int) string {
+	return fmt.Sprintf("%d.%d.%d", v/10000, v/100%100, v%100)
+}

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"time"
 
@@ -190,6 +191,7 @@ const probePTX = ".version 7.0\n.target sm_80\n.address_size 64\n.visible .entry
 
 // examine tries everything that a program needs of the driver, telling each step before it takes it.
 func examine(tell func(report)) {
+	runtime.LockOSThread() // a context is current on a thread
 	var r report
 	stage := func(s string) { r.Stage = s; tell(r) }
 	stage("cuInit")
