@@ -98,6 +98,13 @@ func Load(dir string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	size, err := d.Spec.Size(d.Inputs)
+	if err == nil && size > int64(len(b))/4 { // before memory is taken for what a file merely claims
+		err = fmt.Errorf("a network of %d weights, while %s has room for %d", size, weightsFile, len(b)/4)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("trainer: %s: %w", filepath.Join(dir, modelFile), err)
+	}
 	net, err := surrogates.New(d.Spec, d.Inputs, len(d.Auxiliary), 0)
 	if err != nil {
 		return nil, fmt.Errorf("trainer: %s: %w", filepath.Join(dir, modelFile), err)

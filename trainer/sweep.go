@@ -264,6 +264,10 @@ func (s *sweep) study(ctx context.Context) error {
 		st.Created = time.Now().UTC().Truncate(time.Second)
 	}
 	def(&st.Version, s.info.Version)
+	st.Trials = nil
+	for _, t := range s.trials {
+		st.Trials = append(st.Trials, t.Name)
+	}
 	if st.Baselines, err = baselines(ctx, held, norm, s.burn, s.o.Resamples); err != nil {
 		return err
 	}

@@ -173,6 +173,22 @@ func TestSweep(t *testing.T) {
 		t.Errorf("resumed with another rate: %v", err)
 	}
 
+	// A trial that left the configuration leaves the report; its folder stays.
+	fewer := o
+	fewer.Surrogates = o.Surrogates[:1]
+	if _, err := Sweep(context.Background(), fewer); err != nil {
+		t.Fatal(err)
+	}
+	if got := rowsOf(t, o.OutDir); len(got) == 0 || len(got) >= len(whole) {
+		t.Errorf("%d rows of a shorter sweep, %d before", len(got), len(whole))
+	}
+	if _, err := Sweep(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+	if got := rowsOf(t, o.OutDir); !slices.Equal(got, whole) {
+		t.Errorf("back to all: %s\nwant %s", got, whole)
+	}
+
 	// In two parts, two at a time, interrupted: the same rows.
 	p := o
 	p.OutDir, p.Resume, p.Trials = filepath.Join(t.TempDir(), "parts"), false, nil

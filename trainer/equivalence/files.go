@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 
 	"neq/internal/atomicfile"
@@ -68,7 +69,7 @@ func LoadStudy(dir string) (*Study, error) {
 		return nil, fmt.Errorf("equivalence: %w", err)
 	}
 	for _, e := range entries {
-		if !e.IsDir() {
+		if !e.IsDir() || s.Trials != nil && !slices.Contains(s.Trials, e.Name()) {
 			continue
 		}
 		if err := s.loadTrial(filepath.Join(dir, "trials", e.Name()), e.Name()); err != nil {

@@ -30,6 +30,7 @@ type Study struct {
 	Created   time.Time           `json:"created"`
 	Facts     []Fact              `json:"facts,omitempty"` // anything else worth a line under "Provenance"
 
+	Trials   []string  `json:"trials,omitempty"`   // folders of this study's trials; nil: all that are there
 	Rows     []Row     `json:"rows,omitempty"`     // from trials/NAME/row.json
 	Examples []Example `json:"examples,omitempty"` // from trials/NAME/example.json
 	Filters  []Filters `json:"filters,omitempty"`  // from trials/NAME/filters.json
