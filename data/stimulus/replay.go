@@ -38,6 +38,9 @@ func ReadReplay(file, dir string, synapses, duration int) (*Replay, error) {
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(dir, file)
 	}
+	if st, err := os.Stat(file); err == nil && !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("stimulus.file: %s is no regular file", file)
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("stimulus.file: %w", err)
