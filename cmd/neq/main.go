@@ -18,8 +18,14 @@ import (
 	"neq/trainer"
 )
 
-// version is set by the Makefile; a bare go build knows its commit.
-var version = commit()
+// version is set by the Makefile (-X, which only reaches a variable without an initial value).
+var version string
+
+func init() {
+	if version == "" {
+		version = commit()
+	}
+}
 
 func commit() string {
 	name, dirty := "unknown", ""

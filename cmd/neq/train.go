@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"neq/data/traces"
 	"neq/internal/console"
 	"neq/trainer"
 	"neq/trainer/experiment"
@@ -36,6 +37,13 @@ run that was never interrupted.`,
 			}
 			if err := f.enter("a fit", "model.json", "weights.safetensors", "metrics.jsonl", "checkpoints"); err != nil {
 				return err
+			}
+			set, err := traces.Open(data)
+			if err != nil {
+				return err
+			}
+			if err := x.CheckData(set.Info()); err != nil {
+				return usageError{err}
 			}
 			f.chose(fmt.Sprintf("cpu, %d threads", f.cores()))
 			bar, hook := f.trainingBar()
