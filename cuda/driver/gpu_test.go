@@ -288,6 +288,26 @@ func TestProbeCancelled(t *testing.T) {
 	if s.Kind != Hung || time.Since(began) > 10*time.Second {
 		t.Errorf("after %v: %s", time.Since(began), s)
 	}
+	for end := time.Now().Add(5 * time.Second); children(t) != ""; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the child %s was left behind", children(t))
+		}
+	}
+}
+
+// children are the process numbers of this process's children.
+func children(t *testing.T) string {
+	t.Helper()
+	lists, _ := filepath.Glob("/proc/self/task/*/children")
+	if len(lists) == 0 {
+		t.Fatal("no /proc/self/task/*/children")
+	}
+	var all string
+	for _, l := range lists {
+		b, _ := os.ReadFile(l) // a thread may have ended
+		all += string(b)
+	}
+	return strings.TrimSpace(all)
 }
 
 func TestOpenSaysWhyNot(t *testing.T) {
