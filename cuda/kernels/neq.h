@@ -103,12 +103,19 @@ FN real neq_clamp(real x, real lo, real hi) {
   return x > hi ? hi : x;
 }
 
+// neq_sign is |x| with the sign of y.
+#ifdef NEQ_F64
+FN real neq_sign(real x, real y) { return __builtin_copysign(x, y); }
+#else
+FN real neq_sign(real x, real y) { return __builtin_copysignf(x, y); }
+#endif
+
 // neq_rate is a gate's rate of the form u/(1-exp(-u)) as a fraction a/z, the exponential e = exp(-u) given. Both
 // vanish at u = 0, where the fraction is 1: both are moved away from 0 by NEQ_SMALL, which leaves the fraction
 // right to NEQ_SMALL/2 everywhere.
 typedef struct { real a, z; } neq_fraction;
 FN neq_fraction neq_rate(real u, real e) {
-  real away = u < 0 ? -(real)NEQ_SMALL : (real)NEQ_SMALL;
+  real away = neq_sign(NEQ_SMALL, u);
   neq_fraction r = {u + away, (real)1 - e + away};
   return r;
 }

@@ -25,7 +25,7 @@ enum {
 
 typedef struct { real v, m, h, n, p, q, r, u, ca; } pospischil_state;
 typedef struct {
-  real gna, gk, gm, gl, gt, eca, fixed, cfixed, ena, ek, vt, vx, pm, dt, k0, k1, d3, drive, decay, rest, log_out, nernst;
+  real gna, gk, gm, gl, gt, eca, fixed, cfixed, ena, ek, vt, vx, pm, dt, k, d3, drive, decay, rest, log_out, nernst;
 } pospischil_const;
 
 FN pospischil_const pospischil_prepare(const double *p, double dt, int staggered) {
@@ -36,7 +36,7 @@ FN pospischil_const pospischil_prepare(const double *p, double dt, int staggered
   c.ena = p[POSPISCHIL_ENA], c.ek = p[POSPISCHIL_EK], c.vt = p[POSPISCHIL_VT], c.vx = p[POSPISCHIL_VX];
   c.pm = 1 / p[POSPISCHIL_TAUMAX];
   c.dt = staggered ? dt / 2 : dt;
-  c.k0 = staggered ? 1 : 0, c.k1 = staggered ? 2 : 1; // v_new = k1 v_implicit - k0 v_old
+  c.k = dt;
   c.d3 = dt / 3;
   c.decay = neq_exp_d(-dt / p[POSPISCHIL_CA_TAU]);
   c.drive = p[POSPISCHIL_CA_DRIVE] * p[POSPISCHIL_CA_TAU];
@@ -63,7 +63,7 @@ FN pospischil_state pospischil_step(pospischil_state s, pospischil_const c, real
     real fixed = c.rest + c.drive * (in > 0 ? in : (real)0);
     r.ca = fixed + (s.ca - fixed) * c.decay;
   }
-  real v = c.k1 * (s.v + c.dt * num) / ((real)1 + c.dt * gt) - c.k0 * s.v;
+  real v = s.v + c.k * ((num - s.v * gt) / ((real)1 + c.dt * gt)); // by its change: see hh.h
   r.v = v;
 
   real w = neq_clamp(v, -150, 100), x = neq_clamp(w - c.vt, -95, 155);

@@ -73,19 +73,20 @@ int cells_transpose(const cells_block *b, int variable, int64_t count, int64_t c
   }
   int l0 = 0;
 #if defined(__x86_64__)
-  for (; l0 + 4 <= lanes; l0 += 4) {
-    float *o = out + l0 * stride;
+  for (; l0 + 16 <= lanes; l0 += 16) { // a cache line of the records at a time
     int64_t r = 0;
-    for (; r + 4 <= count; r += 4) {
-      const float *i = in + r * CELLS_LANES + l0;
-      __m128 a = _mm_load_ps(i), b4 = _mm_load_ps(i + CELLS_LANES), c = _mm_load_ps(i + 2 * CELLS_LANES),
-             d = _mm_load_ps(i + 3 * CELLS_LANES);
-      _MM_TRANSPOSE4_PS(a, b4, c, d);
-      _mm_storeu_ps(o + r, a), _mm_storeu_ps(o + stride + r, b4);
-      _mm_storeu_ps(o + 2 * stride + r, c), _mm_storeu_ps(o + 3 * stride + r, d);
-    }
+    for (; r + 4 <= count; r += 4)
+      for (int l = l0; l < l0 + 16; l += 4) {
+        const float *i = in + r * CELLS_LANES + l;
+        float *o = out + l * stride + r;
+        __m128 a = _mm_load_ps(i), b4 = _mm_load_ps(i + CELLS_LANES), c = _mm_load_ps(i + 2 * CELLS_LANES),
+               d = _mm_load_ps(i + 3 * CELLS_LANES);
+        _MM_TRANSPOSE4_PS(a, b4, c, d);
+        _mm_storeu_ps(o, a), _mm_storeu_ps(o + stride, b4);
+        _mm_storeu_ps(o + 2 * stride, c), _mm_storeu_ps(o + 3 * stride, d);
+      }
     for (; r < count; r++)
-      for (int l = 0; l < 4; l++) o[l * stride + r] = in[r * CELLS_LANES + l0 + l];
+      for (int l = l0; l < l0 + 16; l++) out[l * stride + r] = in[r * CELLS_LANES + l];
   }
 #endif
   for (; l0 < lanes; l0++)

@@ -124,8 +124,8 @@ KERNEL(NAME(cells_izhikevich), izhikevich_state, IZHIKEVICH_FIELDS,
 KERNEL(NAME(cells_adex), adex_state, ADEX_FIELDS, adex_const c = adex_prepare(p->params, p->dt, p->threshold),
        adex_step(x, c, sum, in, 1), 1, 0, 1)
 KERNEL(NAME(cells_hh_euler), hh_state, HH_FIELDS, hh_const c = hh_prepare(p->params, p->dt, 0),
-       hh_step(x, c, sum, in, 0), 0, 0, 0)
+       hh_step(x, c, sum, in, 0, 1), 0, 0, 0)
 KERNEL(NAME(cells_hh_staggered), hh_state, HH_FIELDS, hh_const c = hh_prepare(p->params, p->dt, 1),
-       hh_step(x, c, sum, in, 1), 0, 0, 0)
+       hh_step(x, c, sum, in, 1, 1), 0, 0, 0)
 KERNEL(NAME(cells_pospischil), pospischil_state, POSPISCHIL_FIELDS,
        pospischil_const c = pospischil_prepare(p->params, p->dt, p->staggered), pospischil_step(x, c, sum, in, 1, 1), 0, 0, 0)

@@ -152,7 +152,19 @@ static void record_step(const cells_program *p, const real *state, const real *a
 #define PREPARE const hh_const c = hh_prepare(p->params, p->dt, 0)
 #define STEP(x, g, ge) hh_voltage(x, c, g, ge, 0)
 #define STEP2(x) hh_exps(x)
-#define STEP3(x) hh_gates(x, c)
+#define STEP3(x) hh_gates(x, c, 0)
+#define RESETS 0
+#define HELD(l) 0
+#define PEAKED 0
+#include "loop.h"
+
+#define LOOP hh_euler_coarse
+#define STATE hh_state
+#define FIELDS HH_FIELDS
+#define PREPARE const hh_const c = hh_prepare(p->params, p->dt, 0)
+#define STEP(x, g, ge) hh_voltage(x, c, g, ge, 0)
+#define STEP2(x) hh_exps(x)
+#define STEP3(x) hh_gates(x, c, 1)
 #define RESETS 0
 #define HELD(l) 0
 #define PEAKED 0
@@ -164,7 +176,19 @@ static void record_step(const cells_program *p, const real *state, const real *a
 #define PREPARE const hh_const c = hh_prepare(p->params, p->dt, 1)
 #define STEP(x, g, ge) hh_voltage(x, c, g, ge, 1)
 #define STEP2(x) hh_exps(x)
-#define STEP3(x) hh_gates(x, c)
+#define STEP3(x) hh_gates(x, c, 0)
+#define RESETS 0
+#define HELD(l) 0
+#define PEAKED 0
+#include "loop.h"
+
+#define LOOP hh_staggered_coarse
+#define STATE hh_state
+#define FIELDS HH_FIELDS
+#define PREPARE const hh_const c = hh_prepare(p->params, p->dt, 1)
+#define STEP(x, g, ge) hh_voltage(x, c, g, ge, 1)
+#define STEP2(x) hh_exps(x)
+#define STEP3(x) hh_gates(x, c, 1)
 #define RESETS 0
 #define HELD(l) 0
 #define PEAKED 0
@@ -212,7 +236,10 @@ int64_t RUN(const cells_program *p, cells_block *b, int64_t from, int64_t to, in
   case CELLS_IZHIKEVICH: done = izhikevich_run(p, b, from, to, current); break;
   case CELLS_ADEX: done = adex_run(p, b, from, to, current); break;
   case CELLS_HH:
-    done = p->staggered ? hh_staggered_run(p, b, from, to, current) : hh_euler_run(p, b, from, to, current);
+    if (p->dt * p->params[6] > HH_COARSE)
+      done = p->staggered ? hh_staggered_coarse_run(p, b, from, to, current) : hh_euler_coarse_run(p, b, from, to, current);
+    else
+      done = p->staggered ? hh_staggered_run(p, b, from, to, current) : hh_euler_run(p, b, from, to, current);
     break;
   case CELLS_POSPISCHIL:
     if (p->params[POSPISCHIL_GT] != 0) done = pospischil_all_run(p, b, from, to, current);
