@@ -84,7 +84,7 @@ func fromDevice(t *testing.T, s *Stream, m Matrix) []float32 {
 }
 
 func TestBLAS(t *testing.T) {
-	if !onFake(t, "", true) {
+	if !lab.Within(t, "", true) {
 		return
 	}
 	st := Probe(context.Background())
@@ -206,7 +206,7 @@ func TestNoBLAS(t *testing.T) {
 		says string
 	}{{"absent", false, "", "libcublas12"}, {"broken", true, "FAKE_CUBLAS_CREATE=1", "status 1"}} {
 		t.Run(c.name, func(t *testing.T) {
-			if !onFake(t, "", c.blas, c.env) {
+			if !lab.Within(t, "", c.blas, c.env) {
 				return
 			}
 			if c.name == "absent" && findBLAS() != "" {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,61 +59,12 @@ const testPTX = `.version 7.0
 .visible .entry untwinned() { ret; }
 `
 
-var fakes struct {
-	once sync.Once
-	dir  string
-	twin string
-	err  error
-}
+var lab = fake.Lab{Twins: map[string]string{"twins": twins}}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if fakes.dir != "" {
-		os.RemoveAll(fakes.dir)
-	}
+	lab.Close()
 	os.Exit(code)
-}
-
-// built is the folder of the fake driver, made once.
-func built(t *testing.T) (dir, twin string) {
-	t.Helper()
-	fakes.once.Do(func() {
-		if fakes.dir, fakes.err = os.MkdirTemp("", "fake-driver"); fakes.err != nil {
-			return
-		}
-		if fakes.err = fake.Build(fakes.dir); fakes.err == nil {
-			fakes.twin, fakes.err = fake.Twin(fakes.dir, "twins", twins)
-		}
-	})
-	if fakes.err != nil {
-		t.Fatal(fakes.err)
-	}
-	return fakes.dir, fakes.twin
-}
-
-const inChild = "NEQ_TEST_IN_FAKE"
-
-// onFake runs the test again in a process that finds the fake driver, and says whether this is that process.
-func onFake(t *testing.T, settings string, blas bool, more ...string) bool {
-	t.Helper()
-	if os.Getenv(inChild) == t.Name() {
-		return true
-	}
-	if os.Getenv(inChild) != "" {
-		return false
-	}
-	dir, twin := built(t)
-	var form []string
-	for _, part := range strings.Split(t.Name(), "/") {
-		form = append(form, "^"+part+"$")
-	}
-	c := exec.Command("/proc/self/exe", "-test.run", strings.Join(form, "/"), "-test.v")
-	c.Env = append(append(fake.Environ(dir, blas, settings, twin), inChild+"="+t.Name()), more...)
-	out, err := c.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("%v\n%s", err, out)
-	}
-	return false
 }
 
 // device opens the fake GPU with a stream and the test's kernels.
@@ -183,7 +133,7 @@ func TestNeedsNoCUDA(t *testing.T) {
 
 // Starting the program loads no driver, even where there is one.
 func TestStartsWithoutTouchingTheDriver(t *testing.T) {
-	if !onFake(t, "crash=1", false) {
+	if !lab.Within(t, "crash=1", false) {
 		return
 	}
 	if lazycuda.Loaded() {
@@ -198,7 +148,7 @@ func TestStartsWithoutTouchingTheDriver(t *testing.T) {
 }
 
 func TestProbe(t *testing.T) {
-	dir, _ := built(t)
+	dir, _ := lab.Built(t)
 	junk := filepath.Join(t.TempDir(), "libcuda.so.1")
 	must(t, os.WriteFile(junk, []byte("no library"), 0o644))
 	dev := t.TempDir()
@@ -280,7 +230,7 @@ func lazyDriverHere() bool {
 
 // A cancelled context ends a probe that hangs.
 func TestProbeCancelled(t *testing.T) {
-	dir, _ := built(t)
+	dir, _ := lab.Built(t)
 	ctx, stop := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer stop()
 	began := time.Now()
@@ -316,7 +266,7 @@ func TestOpenSaysWhyNot(t *testing.T) {
 		kind           Kind
 	}{{"none", "init=100", NoDevice}, {"crash", "crash=1", Crashed}, {"busy", "context=46", Busy}, {"second", "devices=1", NoDevice}} {
 		t.Run(c.name, func(t *testing.T) {
-			if !onFake(t, c.settings, false) {
+			if !lab.Within(t, c.settings, false) {
 				return
 			}
 			i := 0
@@ -330,7 +280,7 @@ func TestOpenSaysWhyNot(t *testing.T) {
 }
 
 func TestMemory(t *testing.T) {
-	if !onFake(t, "memory=1000000", false) {
+	if !lab.Within(t, "memory=1000000", false) {
 		return
 	}
 	c, s, _ := device(t)
@@ -406,7 +356,7 @@ func TestMemory(t *testing.T) {
 
 // Sends and fetches run when something waits for them and not before; the fake driver is as lazy as it may be.
 func TestPinned(t *testing.T) {
-	if !onFake(t, "pinned=100000", false) {
+	if !lab.Within(t, "pinned=100000", false) {
 		return
 	}
 	c, s, _ := device(t)
@@ -484,7 +434,7 @@ func TestPinned(t *testing.T) {
 }
 
 func TestKernels(t *testing.T) {
-	if !onFake(t, "", false) {
+	if !lab.Within(t, "", false) {
 		return
 	}
 	c, s, m := device(t)
@@ -576,7 +526,7 @@ func TestKernels(t *testing.T) {
 }
 
 func TestLoadRefused(t *testing.T) {
-	if !onFake(t, "isa=74", false) {
+	if !lab.Within(t, "isa=74", false) {
 		return
 	}
 	c, _, _ := device(t)
@@ -591,7 +541,7 @@ func TestLoadRefused(t *testing.T) {
 
 // A kernel that writes one byte past its buffer ends the context, and all later calls say so.
 func TestFault(t *testing.T) {
-	if !onFake(t, "", false) {
+	if !lab.Within(t, "", false) {
 		return
 	}
 	c, s, m := device(t)
@@ -623,7 +573,7 @@ func TestLost(t *testing.T) {
 		{13, 214, DeviceLost}, {13, 999, DeviceLost}, {13, 702, TimedOut}, {13, 700, KernelFault},
 	} {
 		t.Run(fmt.Sprintf("%d at %d", c.code, c.at), func(t *testing.T) {
-			if onFake(t, fmt.Sprintf("lost=%d,lostcode=%d", c.at, c.code), false) {
+			if lab.Within(t, fmt.Sprintf("lost=%d,lostcode=%d", c.at, c.code), false) {
 				wants(t, work(), c.kind, "gpu: ")
 			}
 		})
@@ -676,14 +626,14 @@ func work() error {
 }
 
 func TestWork(t *testing.T) {
-	if onFake(t, "", false) {
+	if lab.Within(t, "", false) {
 		must(t, work())
 	}
 }
 
 // Two devices at once, from many goroutines.
 func TestTwoDevices(t *testing.T) {
-	if !onFake(t, "devices=2", false) {
+	if !lab.Within(t, "devices=2", false) {
 		return
 	}
 	st := Probe(context.Background())

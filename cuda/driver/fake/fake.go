@@ -2,7 +2,7 @@
 // and libcublas.so.12 where they are on LD_LIBRARY_PATH. The driver checks arguments, bounds and lifetimes, runs
 // kernels through their CPU twins, and fails as it is told to (see src/libcuda.c).
 //
-// The dynamic linker reads LD_LIBRARY_PATH when a process starts, so a test runs itself again with Environ.
+// The dynamic linker reads LD_LIBRARY_PATH when a process starts, so a test runs itself again: see Lab.
 package fake
 
 import (

@@ -1,0 +1,75 @@
+package fake
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Lab runs tests on the fake driver, which it builds once. A package's tests share one and close it in TestMain.
+type Lab struct {
+	Twins map[string]string // C source of kernels' twins, by the name of the file it becomes
+
+	once  sync.Once
+	dir   string
+	twins []string
+	err   error
+}
+
+// Built is the folder of the fake driver and the twins' shared objects.
+func (l *Lab) Built(t testing.TB) (dir string, twins []string) {
+	t.Helper()
+	l.once.Do(func() {
+		if l.dir, l.err = os.MkdirTemp("", "fake-driver"); l.err != nil {
+			return
+		}
+		if l.err = Build(l.dir); l.err != nil {
+			return
+		}
+		for name, source := range l.Twins {
+			var path string
+			if path, l.err = Twin(l.dir, name, source); l.err != nil {
+				return
+			}
+			l.twins = append(l.twins, path)
+		}
+	})
+	if l.err != nil {
+		t.Fatal(l.err)
+	}
+	return l.dir, l.twins
+}
+
+// inside names, in a child, the test it is to run.
+const inside = "NEQ_TEST_IN_FAKE"
+
+// Within runs the calling test again in a process that finds the fake driver, and with blas the fake cuBLAS, and
+// says whether this is that process: if lab.Within(t, "devices=2", false) { ... }. What the test says there, and
+// that it fails, shows here.
+func (l *Lab) Within(t *testing.T, settings string, blas bool, env ...string) bool {
+	t.Helper()
+	if name := os.Getenv(inside); name != "" {
+		return name == t.Name()
+	}
+	dir, twins := l.Built(t)
+	var form []string
+	for _, part := range strings.Split(t.Name(), "/") {
+		form = append(form, "^"+part+"$")
+	}
+	c := exec.Command("/proc/self/exe", "-test.run", strings.Join(form, "/"), "-test.v")
+	c.Env = append(append(Environ(dir, blas, settings, twins...), inside+"="+t.Name()), env...)
+	out, err := c.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Errorf("on the fake driver (%s): %v\n%s", settings, err, out)
+	}
+	return false
+}
+
+// Close deletes what was built.
+func (l *Lab) Close() {
+	if l.dir != "" {
+		os.RemoveAll(l.dir)
+	}
+}
