@@ -65,8 +65,6 @@ import "C"
 import (
 	"fmt"
 	"unsafe"
-
-	"gorgonia.org/cu"
 )
 
 // cuBLAS is a handle of a cuBLAS library.
@@ -118,14 +116,13 @@ func blasVersion(name string) (string, error) {
 func (c *cuBLAS) version() int { return int(C.cublas_version(c.b)) }
 
 func (c *cuBLAS) product(p product, stream handle) int {
-	s := stream.(cu.Stream)
 	flag := func(b bool) C.int {
 		if b {
 			return 1
 		}
 		return 0
 	}
-	return int(C.cublas_product(c.b, *(*C.CUstream)(unsafe.Pointer(&s)), flag(p.transA), flag(p.transB), C.int(p.m), C.int(p.n), C.int(p.k),
+	return int(C.cublas_product(c.b, queue(stream), flag(p.transA), flag(p.transB), C.int(p.m), C.int(p.n), C.int(p.k),
 		C.float(p.alpha), C.CUdeviceptr(p.a), C.int(p.lda), C.longlong(p.strideA), C.CUdeviceptr(p.b), C.int(p.ldb), C.longlong(p.strideB),
 		C.float(p.beta), C.CUdeviceptr(p.c), C.int(p.ldc), C.longlong(p.strideC), C.int(p.batch), flag(p.half), flag(p.halfC), flag(p.tf32)))
 }

@@ -166,6 +166,22 @@ func TestBLAS(t *testing.T) {
 		})
 	}
 
+	// In a graph: C += A B, twice.
+	one, err := Alloc[float32](c, 1)
+	must(t, err)
+	sum, err := Alloc[float32](c, 1)
+	must(t, err)
+	must(t, one.Write(s, []float32{3}))
+	must(t, sum.Zero(s))
+	single := func(m Memory) Matrix { return Matrix{Memory: m, Rows: 1, Cols: 1} }
+	g, err := s.Capture(func(s *Stream) error { return b.Multiply(s, FP32, 1, 1, single(one), single(one), 1, single(sum)) })
+	must(t, err)
+	must(t, g.Launch(s))
+	must(t, g.Launch(s))
+	if v := fromDevice(t, s, single(sum)); v[0] != 18 {
+		t.Errorf("a product in a graph gives %g, want 18", v[0])
+	}
+
 	f, err := Alloc[float32](c, 100)
 	must(t, err)
 	h, err := Alloc[BFloat16](c, 100)

@@ -159,13 +159,16 @@ func (s *Stream) use(op string, f func() code, as ...*allocation) error {
 			}
 		}
 		return f()
-	})
+	}, as...)
 }
 
 // Write copies src to the device, after what is on the stream, and waits for it. Lengths must agree.
 func (b *Buffer[T]) Write(s *Stream, src []T) error {
 	op := "copy " + size(b.Bytes()) + " to the GPU"
 	if err := b.fits(op, s, len(src)); err != nil {
+		return err
+	}
+	if err := s.waits(op); err != nil {
 		return err
 	}
 	return s.use(op, func() code {
@@ -180,6 +183,9 @@ func (b *Buffer[T]) Write(s *Stream, src []T) error {
 func (b *Buffer[T]) Read(s *Stream, dst []T) error {
 	op := "copy " + size(b.Bytes()) + " from the GPU"
 	if err := b.fits(op, s, len(dst)); err != nil {
+		return err
+	}
+	if err := s.waits(op); err != nil {
 		return err
 	}
 	return s.use(op, func() code {

@@ -525,6 +525,78 @@ func TestKernels(t *testing.T) {
 	must(t, c.Close())
 }
 
+func TestGraph(t *testing.T) {
+	if !lab.Within(t, "", false) {
+		return
+	}
+	c, s, m := device(t)
+	saxpy, err := m.Kernel("saxpy")
+	must(t, err)
+	x, err := Alloc[float32](c, 100)
+	must(t, err)
+	y, err := Alloc[float32](c, 100)
+	must(t, err)
+	out, err := Pin[float32](c, 100)
+	must(t, err)
+	must(t, x.Write(s, ramp(100)))
+	must(t, y.Zero(s))
+	g, err := s.Capture(func(s *Stream) error {
+		if err := saxpy.Launch(s, Threads(100, 32), x, y, float32(1), int32(100)); err != nil {
+			return err
+		}
+		if err := saxpy.Launch(s, Threads(100, 32), x, y, float32(2), int32(100)); err != nil {
+			return err
+		}
+		return y.Fetch(s, out)
+	})
+	must(t, err)
+	must(t, s.Wait())
+	must(t, y.Read(s, out.Slice()))
+	if out.Slice()[5] != 0 {
+		t.Error("the capture ran")
+	}
+	for i := range 3 {
+		must(t, g.Launch(s))
+		must(t, s.Wait())
+		if got, want := out.Slice()[5], float32(15*(i+1)); got != want {
+			t.Errorf("run %d: %g, want %g", i, got, want)
+		}
+	}
+	must(t, s.Burst(func(s *Stream) error { return errors.Join(g.Launch(s), g.Launch(s)) }))
+	must(t, s.Wait())
+	if out.Slice()[5] != 75 {
+		t.Errorf("after five runs %g, want 75", out.Slice()[5])
+	}
+
+	e, err := c.NewEvent()
+	must(t, err)
+	for name, f := range map[string]func(s *Stream) error{
+		"read":    func(s *Stream) error { return y.Read(s, make([]float32, 100)) },
+		"write":   func(s *Stream) error { return y.Write(s, make([]float32, 100)) },
+		"wait":    func(s *Stream) error { return s.Wait() },
+		"record":  func(s *Stream) error { return s.Record(e) },
+		"after":   func(s *Stream) error { return s.After(e) },
+		"graph":   func(s *Stream) error { return g.Launch(s) },
+		"nested":  func(s *Stream) error { _, err := s.Capture(nil); return err },
+		"nothing": func(s *Stream) error { return nil },
+	} {
+		if _, err := s.Capture(f); !errors.Is(err, BadArgument) {
+			t.Errorf("%s in a graph: %v", name, err)
+		}
+	}
+	u, err := m.Kernel("untwinned")
+	must(t, err)
+	_, err = s.Capture(func(s *Stream) error { return u.Launch(s, Shape{}) })
+	wants(t, err, Failed, "launch untwinned")
+	must(t, s.Wait()) // the stream is as good as before
+	must(t, x.Free())
+	wants(t, g.Launch(s), UsedAfterFree, "launch a graph")
+	must(t, g.Free())
+	wants(t, g.Free(), FreedTwice, "")
+	wants(t, g.Launch(s), UsedAfterFree, "the graph was freed")
+	must(t, c.Close())
+}
+
 func TestLoadRefused(t *testing.T) {
 	if !lab.Within(t, "isa=74", false) {
 		return

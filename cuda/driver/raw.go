@@ -44,6 +44,10 @@ type raw interface {
 	allowShared(function handle, n int) code
 	launch(function handle, grid, block [3]int, shared int, stream handle, values []uint64, offsets []uint32) code
 
+	capture(stream handle, f func() code) (handle, code) // f's calls, as a graph
+	launchGraph(graph, stream handle) code
+	freeGraph(h handle) code
+
 	blas(library string) (blasCalls, string, error) // with a context current
 }
 

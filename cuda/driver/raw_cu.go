@@ -10,6 +10,16 @@ package driver
 //   for (int i = 0; i < n; i++) at[i] = values + offset[i];
 //   return cuLaunchKernel(f, dim[0], dim[1], dim[2], dim[3], dim[4], dim[5], shared, s, at, 0);
 // }
+// // A graph ready to run of what was captured. Drivers before 11.4 have the older call only.
+// static CUresult end_capture(CUstream s, CUgraphExec *e) {
+//   CUgraph g = 0;
+//   CUresult r = cuStreamEndCapture(s, &g);
+//   if (r) return r;
+//   r = cuGraphInstantiateWithFlags(e, g, 0);
+//   if (r == CUDA_ERROR_NOT_SUPPORTED) r = cuGraphInstantiate(e, g, 0, 0, 0);
+//   cuGraphDestroy(g);
+//   return r;
+// }
 import "C"
 
 import (
@@ -24,8 +34,8 @@ import (
 	"neq/cuda/driver/lazycuda"
 )
 
-// cuRaw is the driver through gorgonia.org/cu. cu has no pinned memory, opt-in shared memory, nor kernels that take
-// structures by value: those calls are made here.
+// cuRaw is the driver through gorgonia.org/cu. cu has no pinned memory, opt-in shared memory, captured graphs, nor
+// kernels that take structures by value: those calls are made here.
 type cuRaw struct{}
 
 // found is the driver that load opened.
@@ -233,10 +243,32 @@ func (cuRaw) launch(h handle, grid, block [3]int, shared int, s handle, values [
 	if len(offsets) > 0 {
 		at = (*C.uint32_t)(unsafe.Pointer(&offsets[0]))
 	}
-	stream := s.(cu.Stream)
-	return code(C.launch(symbol(h), &dim[0], C.uint(shared), *(*C.CUstream)(unsafe.Pointer(&stream)),
+	return code(C.launch(symbol(h), &dim[0], C.uint(shared), queue(s),
 		(*C.char)(unsafe.Pointer(&values[0])), at, C.int(len(offsets))))
 }
+
+// queue is the driver's handle inside cu's stream.
+func queue(h handle) C.CUstream {
+	s := h.(cu.Stream)
+	return *(*C.CUstream)(unsafe.Pointer(&s))
+}
+
+func (cuRaw) capture(s handle, f func() code) (handle, code) {
+	const threadLocal = 1 // CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads go on as they like
+	if k := C.cuStreamBeginCapture(queue(s), threadLocal); k != 0 {
+		return nil, code(k)
+	}
+	k := f()
+	var e C.CUgraphExec
+	if end := C.end_capture(queue(s), &e); k == 0 {
+		k = code(end)
+	}
+	return e, k
+}
+
+func (cuRaw) launchGraph(g, s handle) code { return code(C.cuGraphLaunch(g.(C.CUgraphExec), queue(s))) }
+
+func (cuRaw) freeGraph(g handle) code { return code(C.cuGraphExecDestroy(g.(C.CUgraphExec))) }
 
 func (cuRaw) blas(library string) (blasCalls, string, error) { return openBLAS(library) }
 

@@ -1,18 +1,38 @@
 package driver
 
-import "sync/atomic"
+import (
+	"errors"
+	"sync/atomic"
+)
 
 // Stream is a queue of copies and launches that the device works through in order, beside those of other streams.
 type Stream struct {
 	c     *Context
 	h     handle
 	freed *atomic.Bool
-	burst *[]step // where calls are gathered instead of made
+	burst *burst // where calls are gathered instead of made
+}
+
+// burst is a list of calls to come.
+type burst struct {
+	steps   []step
+	capture bool // for a graph, in which nothing may wait for the device
 }
 
 type step struct {
-	op string
-	f  func() code
+	op    string
+	f     func() code
+	holds []*allocation
+}
+
+// run makes the calls up to the first that fails, whose place it gives.
+func (b *burst) run() (int, code) {
+	for i, x := range b.steps {
+		if k := x.f(); k != 0 {
+			return i, k
+		}
+	}
+	return 0, 0
 }
 
 // NewStream makes a stream that runs beside all others, the default one included.
@@ -25,54 +45,60 @@ func (c *Context) NewStream() (*Stream, error) {
 	return s, nil
 }
 
-func (s *Stream) do(op string, f func() code) error {
+func (s *Stream) do(op string, f func() code, holds ...*allocation) error {
 	if s.freed.Load() {
 		return refuse(UsedAfterFree, op, "the stream was freed")
 	}
 	if s.burst != nil {
-		*s.burst = append(*s.burst, step{op, f})
+		s.burst.steps = append(s.burst.steps, step{op, f, holds})
 		return nil
 	}
 	return s.c.do(op, f)
+}
+
+// waits refuses what cannot be part of a graph.
+func (s *Stream) waits(op string) error {
+	if s.burst != nil && s.burst.capture {
+		return refuse(BadArgument, op, "a graph holds launches, sends, fetches, copies and clears only")
+	}
+	return nil
 }
 
 // Burst gathers the calls that f makes on the stream it is given and makes them in one visit to the context's
 // thread, in order, stopping at the first that fails. Arguments are checked as they are gathered. Copies to and
 // from slices wait for the device there, so keep to pinned memory.
 func (s *Stream) Burst(f func(s *Stream) error) error {
-	var steps []step
-	b := &Stream{c: s.c, h: s.h, freed: s.freed, burst: &steps}
-	if err := f(b); err != nil {
+	var b burst
+	if err := f(&Stream{c: s.c, h: s.h, freed: s.freed, burst: &b}); err != nil {
 		return err
 	}
-	if len(steps) == 0 {
+	if s.burst != nil {
+		s.burst.steps = append(s.burst.steps, b.steps...)
+		return nil
+	}
+	if len(b.steps) == 0 {
 		return nil
 	}
 	var failed int
 	var k code
-	err := s.do("burst", func() code {
-		for i, x := range steps {
-			if k = x.f(); k != 0 {
-				failed = i
-				return k
-			}
-		}
-		return 0
-	})
+	err := s.do("burst", func() code { failed, k = b.run(); return k })
 	if k != 0 {
-		return s.c.settle(steps[failed].op, k)
+		return s.c.settle(b.steps[failed].op, k)
 	}
 	return err
 }
 
 // Wait waits on the host until the stream is empty.
 func (s *Stream) Wait() error {
+	if err := s.waits("wait for a stream"); err != nil {
+		return err
+	}
 	return s.do("wait for a stream", func() code { return s.c.raw.syncStream(s.h) })
 }
 
 // After makes what comes next on the stream wait, on the device, for the event.
 func (s *Stream) After(e *Event) error {
-	if err := e.check("wait for an event", s.c); err != nil {
+	if err := errors.Join(e.check("wait for an event", s.c), s.waits("wait for an event")); err != nil {
 		return err
 	}
 	return s.do("wait for an event", func() code { return s.c.raw.waitEvent(s.h, e.h) })
@@ -80,7 +106,7 @@ func (s *Stream) After(e *Event) error {
 
 // Record puts the event after what is on the stream now.
 func (s *Stream) Record(e *Event) error {
-	if err := e.check("record an event", s.c); err != nil {
+	if err := errors.Join(e.check("record an event", s.c), s.waits("record an event")); err != nil {
 		return err
 	}
 	return s.do("record an event", func() code {

@@ -364,7 +364,12 @@ typedef struct CUDA_HOST_NODE_PARAMS_st { CUhostFn fn; void *userData; } CUDA_HO
 /* Calls that cu lacks and package driver makes itself. */
 #define CU_DRIVER_CALLS(F) \
   F(cuMemHostAlloc, , (void **, size_t, unsigned)) \
-  F(cuFuncSetAttribute, , (CUfunction, CUfunction_attribute, int))
+  F(cuFuncSetAttribute, , (CUfunction, CUfunction_attribute, int)) \
+  F(cuStreamBeginCapture, _v2, (CUstream, int)) \
+  F(cuStreamEndCapture, , (CUstream, CUgraph *)) \
+  F(cuGraphInstantiateWithFlags, , (CUgraphExec *, CUgraph, unsigned long long)) \
+  F(cuGraphInstantiate, _v2, (CUgraphExec *, CUgraph, CUgraphNode *, char *, size_t)) \
+  F(cuGraphLaunch, , (CUgraphExec, CUstream))
 
 /* These three stub.c answers itself when there is no driver. */
 #define CU_OWN_CALLS(F) \

@@ -66,7 +66,9 @@ typedef struct op {
   struct CUevent_st *event;
   long serial;
 } op;
-struct CUstream_st { struct CUctx_st *ctx; op *first, **last; int freed; struct CUstream_st *next; };
+struct CUstream_st { struct CUctx_st *ctx; op *first, **last; int freed; struct CUstream_st *next; struct CUgraph_st *into; };
+struct CUgraph_st { op *first, **last; int broken; };
+struct CUgraphExec_st { struct CUctx_st *ctx; op *first; int freed; };
 struct CUevent_st { struct CUctx_st *ctx; struct CUstream_st *on; long recorded, passed; double at; int freed; };
 typedef struct kernel { struct kernel *next; char name[256]; int n; size_t bytes[128], align[128]; } kernel;
 struct CUmod_st { struct CUctx_st *ctx; kernel *kernels; int unloaded; };
@@ -145,6 +147,7 @@ static double clock_ms(void) {
 static int step(CUstream s);
 static int drain(CUstream s) {
   int e = 0;
+  if (s->into) return s->into->broken = wrong(900, "a wait for a stream that is being captured");
   while (s->first && !e) e = step(s);
   return e;
 }
@@ -161,7 +164,7 @@ static int step(CUstream s) {
   switch (o->kind) {
   case COPY: memcpy(o->dst, o->src, o->n); break;
   case FILL: memset(o->dst, o->value, o->n); break;
-  case CALL: e = o->call(o->data); break;
+  case CALL: e = o->call(o->data); free(o->data); break;
   case RECORD: o->event->passed = o->serial, o->event->at = clock_ms(); break;
   case AFTER:
     while (o->event->passed < o->serial && o->event->on->first && !e) e = step(o->event->on);
@@ -191,6 +194,11 @@ static int run_all(void) {
 static op *queue(CUstream s, int kind) {
   op *o = calloc(1, sizeof *o);
   o->kind = kind;
+  if (s->into) {
+    *s->into->last = o;
+    s->into->last = &o->next;
+    return o;
+  }
   *s->last = o;
   s->last = &o->next;
   return o;
@@ -202,11 +210,11 @@ static int stream_ok(CUstream s) {
   return 0;
 }
 #define STREAM(s) do { int e_ = stream_ok(s); if (e_) return e_; } while (0)
-int fake_enqueue(void *s, int (*f)(void *), void *data) {
+int fake_enqueue(void *s, int (*f)(void *), const void *data, size_t n) {
   ENTER;
   STREAM((CUstream)s);
   op *o = queue(s, CALL);
-  o->call = f, o->data = data;
+  o->call = f, o->data = memcpy(malloc(n), data, n), o->n = n;
   return 0;
 }
 
@@ -439,6 +447,51 @@ CUresult cuEventElapsedTime(float *ms, CUevent a, CUevent b) {
   if (!a->recorded || !b->recorded) return wrong(400, "the time of an event that was not recorded");
   if (a->passed < a->recorded || b->passed < b->recorded) return 600;
   *ms = b->at - a->at;
+  return 0;
+}
+
+/* --- graphs --- */
+CUresult cuStreamBeginCapture(CUstream s, int mode) {
+  ENTER;
+  STREAM(s);
+  if (s->into || mode < 0 || mode > 2) return wrong(1, "cuStreamBeginCapture(%d)", mode);
+  s->into = calloc(1, sizeof *s->into);
+  s->into->last = &s->into->first;
+  return 0;
+}
+CUresult cuStreamEndCapture(CUstream s, CUgraph *g) {
+  ENTER;
+  STREAM(s);
+  if (!s->into) return wrong(1, "cuStreamEndCapture of a stream that is not captured");
+  *g = s->into;
+  s->into = 0;
+  return (*g)->broken ? 901 : 0;
+}
+CUresult cuGraphInstantiateWithFlags(CUgraphExec *e, CUgraph g, unsigned long long flags) {
+  ENTER;
+  if (flags) return 1;
+  *e = calloc(1, sizeof **e);
+  (*e)->ctx = now, (*e)->first = g->first;
+  return 0;
+}
+CUresult cuGraphDestroy(CUgraph g) { ENTER; free(g); return 0; }
+CUresult cuGraphLaunch(CUgraphExec e, CUstream s) {
+  ENTER;
+  STREAM(s);
+  if (e->freed || e->ctx != now) return wrong(400, "a graph that does not live here");
+  for (op *o = e->first; o; o = o->next) {
+    op *to = queue(s, o->kind), *next = to->next;
+    *to = *o;
+    to->next = next;
+    if (o->kind == LAUNCH) memcpy(to->args = malloc(8192), o->args, 8192);
+    if (o->kind == CALL) memcpy(to->data = malloc(o->n), o->data, o->n);
+  }
+  return 0;
+}
+CUresult cuGraphExecDestroy(CUgraphExec e) {
+  ENTER;
+  if (e->freed) return wrong(400, "cuGraphExecDestroy for the second time");
+  e->freed = 1;
   return 0;
 }
 

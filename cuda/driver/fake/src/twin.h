@@ -11,6 +11,6 @@ typedef int (*fake_twin)(const fake_launch *, void **arg);
 
 /* Whether n bytes from p lie in one living buffer of the device. */
 int fake_range(const void *p, size_t n);
-/* Queues f(data) on a stream, or runs it where the stream is drained; a result but 0 ends the context. */
-int fake_enqueue(void *stream, int (*f)(void *), void *data);
+/* Queues f on a stream with a copy of n bytes of data; a result but 0 ends the context. */
+int fake_enqueue(void *stream, int (*f)(void *), const void *data, size_t n);
 #endif
