@@ -9,7 +9,7 @@ package driver
 // // everything else int, long long or pointers.
 // typedef struct {
 //   void *handle;
-//   int (*destroy)(void *), (*version)(void *, int *), (*stream)(void *, CUstream);
+//   int (*destroy)(void *), (*stream)(void *, CUstream);
 //   int (*sgemm)(void *, int, int, int, int, int, const float *, const void *, int, const void *, int, const float *, void *, int);
 //   int (*ex)(void *, int, int, int, int, int, const void *, const void *, int, int, const void *, int, int, const void *,
 //             void *, int, int, int, int);
@@ -31,7 +31,7 @@ package driver
 // static int cublas_make(void *l, cublas *b) {
 //   int (*create)(void **);
 //   struct { const char *name; void **to; } all[] = {
-//     {"cublasCreate_v2", (void **)&create}, {"cublasDestroy_v2", (void **)&b->destroy}, {"cublasGetVersion_v2", (void **)&b->version},
+//     {"cublasCreate_v2", (void **)&create}, {"cublasDestroy_v2", (void **)&b->destroy},
 //     {"cublasSetStream_v2", (void **)&b->stream}, {"cublasSgemm_v2", (void **)&b->sgemm},
 //     {"cublasGemmEx", (void **)&b->ex}, {"cublasGemmStridedBatchedEx", (void **)&b->batched}};
 //   for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
@@ -44,7 +44,6 @@ package driver
 //   *(void **)&get = dlsym(l, "cublasGetProperty");
 //   return get && !get(which, &v) ? v : -1;
 // }
-// static int cublas_version(cublas *b) { int v = 0; return b->version(b->handle, &v) ? 0 : v; }
 // static void cublas_close(cublas *b) { b->destroy(b->handle); }
 // enum { R_32F = 0, R_16BF = 14, COMPUTE_32F = 68, COMPUTE_32F_FAST_TF32 = 77, ALGO_DEFAULT = -1 };
 // static int cublas_product(cublas *b, CUstream s, int ta, int tb, int m, int n, int k, float alpha, CUdeviceptr A, int lda,
@@ -96,8 +95,11 @@ func openBLAS(name string) (blasCalls, string, error) {
 		}
 		return nil, "", fmt.Errorf("%s: cublasCreate: status %d", name, int(s))
 	}
-	c := &cuBLAS{b}
-	return c, fmt.Sprintf("cuBLAS %s (%s)", blasVersionText(c.version()), name), nil
+	v, err := blasVersion(name)
+	if err != nil {
+		v = "of unknown version"
+	}
+	return &cuBLAS{b}, fmt.Sprintf("cuBLAS %s (%s)", v, name), nil
 }
 
 // blasVersion asks a library for its version without a handle.
@@ -112,8 +114,6 @@ func blasVersion(name string) (string, error) {
 	}
 	return fmt.Sprintf("%d.%d.%d", major, minor, patch), nil
 }
-
-func (c *cuBLAS) version() int { return int(C.cublas_version(c.b)) }
 
 func (c *cuBLAS) product(p product, stream handle) int {
 	flag := func(b bool) C.int {
@@ -130,9 +130,4 @@ func (c *cuBLAS) product(p product, stream handle) int {
 func (c *cuBLAS) close() {
 	C.cublas_close(c.b)
 	C.free(unsafe.Pointer(c.b))
-}
-
-// blasVersionText writes cuBLAS's version, major*10000 + minor*100 + patch from 11 on, as 12.4.5.
-func blasVersionText(v int) string {
-	return fmt.Sprintf("%d.%d.%d", v/10000, v/100%100, v%100)
 }

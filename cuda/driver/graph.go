@@ -11,7 +11,8 @@ type Graph struct {
 }
 
 // Capture makes a graph of the calls that f makes on the stream it is given: launches, sends, fetches, copies,
-// clears and products. They do not run until the graph is launched. What they use must live as long as the graph.
+// clears and products. They do not run until the graph is launched. What they use must live as long as the graph. A
+// product is to have been made once before, outside: at its first cuBLAS may take memory, which a capture forbids.
 func (s *Stream) Capture(f func(s *Stream) error) (*Graph, error) {
 	const op = "capture a graph"
 	if s.burst != nil {

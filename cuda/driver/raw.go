@@ -53,7 +53,6 @@ type raw interface {
 
 // blasCalls are cuBLAS's, column-major, on a handle of its own. Status 0 is success.
 type blasCalls interface {
-	version() int
 	product(p product, stream handle) int
 	close()
 }

@@ -73,7 +73,6 @@ int cublasCreate_v2(handle **h) {
   return 0;
 }
 int cublasDestroy_v2(handle *h) { if (!h || h->made != 1) return 1; h->made = 2; return 0; }
-int cublasGetVersion_v2(handle *h, int *v) { *v = 120405; return h && h->made == 1 ? 0 : 1; }
 int cublasGetProperty(int which, int *v) { if (which < 0 || which > 2) return 7; *v = which == 0 ? 12 : which == 1 ? 4 : 5; return 0; }
 int cublasSetStream_v2(handle *h, void *s) { h->stream = s; return 0; }
 int cublasSgemm_v2(handle *h, int ta, int tb, int m, int n, int k, const float *alpha, const void *a, int lda, const void *b, int ldb,
