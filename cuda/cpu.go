@@ -104,6 +104,7 @@ func (d *cpuDevice) Run(ctx context.Context, p *Program, b *Batch) error {
 				return
 			}
 			defer blk.Free()
+			w := &worker{blk: blk, current: make([]float32, cells.Lanes)}
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= blocks {
@@ -115,7 +116,7 @@ func (d *cpuDevice) Run(ctx context.Context, p *Program, b *Batch) error {
 				if skip {
 					return
 				}
-				s, err := runBlock(ctx, p, b, blk, i, records)
+				s, err := w.run(ctx, p, b, i, records)
 				if err != nil {
 					mu.Lock()
 					if i < first {
@@ -136,36 +137,42 @@ func (d *cpuDevice) Run(ctx context.Context, p *Program, b *Batch) error {
 	return nil
 }
 
-// runBlock integrates one block and returns its spikes, lane by lane.
-func runBlock(ctx context.Context, p *Program, b *Batch, blk *cells.Block, i, records int) ([]cells.Spike, error) {
+// worker is what one thread reuses from block to block.
+type worker struct {
+	blk     *cells.Block
+	current []float32
+	spikes  []cells.Spike
+}
+
+// run integrates one block and returns its spikes, lane by lane.
+func (w *worker) run(ctx context.Context, p *Program, b *Batch, i, records int) ([]cells.Spike, error) {
 	lane0 := i * cells.Lanes
 	lanes := min(cells.Lanes, b.Lanes-lane0)
 	offset := b.Events.Offset[lane0 : lane0+lanes+1]
 	ev := cells.Events{Step: b.Events.Step, Receptor: b.Events.Receptor, Weight: b.Events.Weight}
-	blk.Reset(offset)
-	current := make([]float32, cells.Lanes)
+	w.blk.Reset(offset)
+	w.spikes = w.spikes[:0]
 	perLane := make([]int, cells.Lanes)
 	most := int(math.Ceil(float64(b.Steps) * p.Dt))
-	var spikes []cells.Spike
 	for s, record := 0, 0; s < b.Steps; {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		to := b.injected(current, lane0, lanes, s, min(s+chunkSteps, b.Steps))
-		done, n, err := blk.Run(s, to, offset, ev, current)
+		to := b.injected(w.current, lane0, lanes, s, min(s+chunkSteps, b.Steps))
+		done, n, err := w.blk.Run(s, to, offset, ev, w.current)
 		if err != nil {
 			return nil, err
 		}
 		n = min(n, records-record)
 		for v := range b.Record {
-			if !blk.Records(v, s, to, n, lanes, b.Trace[v][lane0*records+record:], records) {
+			if !w.blk.Records(v, s, to, n, lanes, b.Trace[v][lane0*records+record:], records) {
 				if err := b.notNumbers(p, v, lane0, lanes, record, record+n, records); err != nil {
 					return nil, err
 				}
 			}
 		}
 		record += n
-		for _, sp := range blk.Spikes() {
+		for _, sp := range w.blk.Spikes() {
 			if int(sp.Lane) >= lanes {
 				continue
 			}
@@ -173,11 +180,11 @@ func runBlock(ctx context.Context, p *Program, b *Batch, blk *cells.Block, i, re
 				return nil, &LaneError{lane0 + int(sp.Lane), fmt.Sprintf("%d spikes by %.4g ms, more than one per ms: "+
 					"lower its drive or set a refractory period", perLane[sp.Lane], sp.Time)}
 			}
-			spikes = append(spikes, sp)
+			w.spikes = append(w.spikes, sp)
 		}
 		s = done
 	}
-	return byLane(spikes, lanes), nil
+	return byLane(w.spikes, lanes), nil
 }
 
 // notNumbers returns an error for the first lane of a block that has a record, among those from first to last, that

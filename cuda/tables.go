@@ -3,6 +3,7 @@ package cuda
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"neq/cuda/kernels/cells"
 )
@@ -110,7 +111,11 @@ func (b *Batch) gatherSpikes(blocks [][]cells.Spike) {
 		b.SpikeStart = make([]int64, b.Lanes+1)
 	}
 	clear(b.SpikeStart)
-	b.SpikeTime = b.SpikeTime[:0]
+	n := 0
+	for _, spikes := range blocks {
+		n += len(spikes)
+	}
+	b.SpikeTime = slices.Grow(b.SpikeTime[:0], n)
 	for i, spikes := range blocks {
 		for _, s := range spikes {
 			b.SpikeStart[i*cells.Lanes+int(s.Lane)+1]++

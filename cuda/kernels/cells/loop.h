@@ -29,6 +29,11 @@ FN int64_t PASTE(LOOP, _loop)(const cells_program *p, cells_block *b, int64_t fr
     while (p->receptors[r].kind == NEQ_DELTA) r++;
     one = a + 2 * L * r, one_decay = p->receptors[r].da, one_e = p->receptors[r].reversal;
   }
+  real ka[CELLS_RECEPTORS], kb[CELLS_RECEPTORS]; // gains; 0: delta
+  for (int r = 0; r < p->nreceptors; r++) {
+    ka[r] = p->receptors[r].kind == NEQ_DELTA ? 0 : p->receptors[r].ka;
+    kb[r] = p->receptors[r].kb;
+  }
   int64_t records = (to - from + p->every - 1) / p->every + 1, record = 0;
   int64_t due = (from + p->every - 1) / p->every * p->every;
   uint64_t high[L / 64]; // lanes above the threshold at the step's start
@@ -39,19 +44,22 @@ FN int64_t PASTE(LOOP, _loop)(const cells_program *p, cells_block *b, int64_t fr
     if (e < end) {
       int moved = 0;
       for (const cells_event *i = e; i < end; i++) {
-        const cells_receptor *q = &p->receptors[i->receptor];
-        if (q->kind == NEQ_DELTA) {
+        const int lane = i->lane, r = i->receptor;
+        const real weight = i->weight;
+        if (!open || ka[r] == 0) { // delta
           if (RESETS) {
-            if (!HELD(i->lane)) state[i->lane] += (real)i->weight;
+            if (!HELD(lane)) state[lane] += weight;
           } else { // gather the jump, so that only what the step's events sum to can cross the threshold
             if (!moved) for (int l = 0; l < L; l++) old[l] = 0;
             moved = 1;
-            old[i->lane] += (real)i->weight;
+            old[lane] += weight;
           }
+        } else if (open == 1) {
+          one[lane] += ka[r] * weight;
         } else {
-          real *x = a + 2 * L * i->receptor + i->lane;
-          x[0] += (real)(q->ka * i->weight);
-          x[L] += (real)(q->kb * i->weight);
+          real *x = a + 2 * L * r + lane;
+          x[0] += ka[r] * weight;
+          x[L] += kb[r] * weight;
         }
       }
       if (!RESETS && moved)
