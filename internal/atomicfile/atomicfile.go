@@ -70,6 +70,9 @@ func (d Disk) NewFile(path string) (*File, error) {
 	if _, err := d.step(Create, path, 0); err != nil {
 		return nil, err
 	}
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() { // a rename would replace /dev/stdout
+		return nil, fail(Create, path, errors.New("there is something under this name that is no regular file"))
+	}
 	var word [8]byte
 	for {
 		rand.Read(word[:]) // never fails

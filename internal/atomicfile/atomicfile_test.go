@@ -125,6 +125,27 @@ func TestFullAfter(t *testing.T) {
 	}
 }
 
+// What is no file is never replaced: a rename onto a device would take it from the machine.
+func TestOnlyFilesAreReplaced(t *testing.T) {
+	dir := t.TempDir()
+	folder, pipe, link := filepath.Join(dir, "folder"), filepath.Join(dir, "pipe"), filepath.Join(dir, "link")
+	if err := errors.Join(os.Mkdir(folder, 0o755), syscall.Mkfifo(pipe, 0o644), os.Symlink("pipe", link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{folder, pipe, link} {
+		before, _ := os.Lstat(path)
+		if err := WriteFile(path, []byte("x")); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "no regular file") {
+			t.Errorf("%s: %v", path, err)
+		}
+		if after, err := os.Lstat(path); err != nil || after.Mode() != before.Mode() {
+			t.Errorf("%s was replaced", path)
+		}
+	}
+	if n := names(t, dir); len(n) != 3 {
+		t.Errorf("left behind: %v", n)
+	}
+}
+
 func TestMissingFolder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "no", "a")
 	err := WriteFile(path, nil)
