@@ -15,6 +15,7 @@ import (
 	"neq/data/neuron"
 	"neq/data/stimulus"
 	"neq/data/traces"
+	"neq/internal/memory"
 )
 
 // Config is the part of a configuration that a data set follows from.
@@ -217,6 +218,15 @@ func (p *Plan) describe(c Config, groups []stimulus.Group, total int, version st
 	}
 	if err := p.Info.Check(); err != nil {
 		return fmt.Errorf("simulation: %s", strings.TrimPrefix(err.Error(), "traces: "))
+	}
+	held := 3.0 // shards: one drawn, one integrated, one written
+	if n := p.Info.Shards(); n < 3 {
+		held = float64(n)
+	}
+	shard := 4*float64(p.Info.SamplesPerShard)*float64(s.Duration)*float64(1+len(s.Record)) + 17*float64(p.Info.EventCapacity)
+	if have := memory.Physical(); have > 0 && held*shard > have {
+		return fmt.Errorf("simulation.samples_per_shard: %d: the shards in hand would take %.3g GB of memory, this machine has %.3g: use fewer",
+			p.Info.SamplesPerShard, held*shard/1e9, have/1e9)
 	}
 	return nil
 }
