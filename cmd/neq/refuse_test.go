@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -67,6 +68,8 @@ func TestConfigurationRefused(t *testing.T) {
 		{"  duration_ms: 400", "  duration_ms: long", []string{":%LINE: simulation.duration_ms: long: want a whole number"}},
 		{"  samples: {train: 12, validation: 4, test: 8}", "  samples: {train: 0}", []string{":%LINE: simulation.samples: no samples"}},
 		{"  samples: {train: 12, validation: 4, test: 8}", "  samples: {train: -2}", []string{":%LINE: simulation.samples.train: -2"}},
+		{"  samples: {train: 12, validation: 4, test: 8}", "  samples: {train: 12}", []string{":%LINE: simulation.samples: 12 train and 0 test"}},
+		{"  window_ms: 100", "  window_ms: 401", []string{":%LINE: training.window_ms: 401 is longer than simulation.duration_ms, 400"}},
 		{"  samples_per_shard: 6", "  samples_per_shard: -6", []string{":%LINE: simulation.samples_per_shard: -6"}},
 		{"  samples_per_shard: 6", "  samples_per_shard: 6\n  record: [../v]", []string{"simulation.record[0]", "hold"}},
 		{"  model: lif", "  model: lfi", []string{`:%LINE: neuron.model: no model "lfi"`}},
@@ -211,6 +214,17 @@ func TestFolders(t *testing.T) {
 	refused(t, dir, exitUsage, []string{"training.learning_rate", "0.02", "0.5"}, "train", "run.yaml", "--data", "data", "--out", "fit", "-q", "--resume", "--set", "training.learning_rate=0.5")
 	refused(t, dir, exitUsage, []string{"training.window_ms: 500", "400 ms"}, "train", "run.yaml", "--data", "data", "--out", "p", "-q", "--set", "training.window_ms=500")
 	refused(t, dir, exitUsage, []string{"training.loss.auxiliary.u", "does not record"}, "sweep", "run.yaml", "--data", "data", "--out", "p", "-q", "--set", "training.loss.auxiliary.u=1")
+
+	// A page is a file: a pipe or a device under its name is not replaced.
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	must(t, dir, "sweep", "run.yaml", "--data", "data", "--out", "sweep", "-q", "--set", "training.steps=2")
+	refused(t, dir, exitFailed, []string{"pipe", "no regular file"}, "report", "sweep", "--out", "pipe")
+	refused(t, dir, exitFailed, []string{"other", "no regular file"}, "report", "sweep", "--out", "other")
+	if exists(dir, "pipe.json") || exists(dir, "other.json") {
+		t.Error("a refused report left files")
+	}
 
 	// Symbolic links are followed: the folder of a link is the folder.
 	if err := os.Mkdir(filepath.Join(dir, "real"), 0o755); err != nil {

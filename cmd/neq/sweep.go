@@ -164,7 +164,7 @@ writes FOLDER/report.html. Interrupted, it exits with 75; --resume goes on.`,
 			if err != nil {
 				return usageError{err}
 			}
-			if _, err := x.Trials(); err != nil {
+			if err := x.CheckRun(); err != nil {
 				return usageError{err}
 			}
 			if err := f.enter("an experiment", "traces", "sweep", "report.html"); err != nil {

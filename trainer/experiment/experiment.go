@@ -101,6 +101,21 @@ func (c *Config) Trials() ([]trainer.Trial, error) {
 	return t, c.file.Explain(err)
 }
 
+// CheckRun tells whether surrogates can be trained on and scored with the data that the configuration simulates.
+func (c *Config) CheckRun() error {
+	trials, err := c.Trials()
+	if err != nil {
+		return err
+	}
+	s := c.Simulation.Samples
+	if s.Train < 1 || s.Test < 1 {
+		err = fmt.Errorf("simulation.samples: %d train and %d test samples: want at least one of each", s.Train, s.Test)
+	} else if i := slices.IndexFunc(trials, func(t trainer.Trial) bool { return t.Config.Window > c.Simulation.Duration }); i >= 0 {
+		err = fmt.Errorf("training.window_ms: %d is longer than simulation.duration_ms, %d", trials[i].Config.Window, c.Simulation.Duration)
+	}
+	return c.file.Explain(err)
+}
+
 // Blame finds the error about a key of the training or the surrogates in what an error wraps, and adds where that key
 // stands; nil where there is none.
 func (c *Config) Blame(err error) error {

@@ -5,9 +5,8 @@ import (
 	"regexp"
 	"strconv"
 
-	"golang.org/x/sys/unix"
-
 	"neq/internal/console"
+	"neq/internal/memory"
 	"neq/trainer"
 )
 
@@ -63,11 +62,7 @@ func fits(t trainer.Trial, inputs, duration int) error {
 		time += float64(*c.BurnIn)
 	}
 	need := 4*6*weights + 4*batch*time*(4*width*depth+16)
-	var machine unix.Sysinfo_t
-	if err := unix.Sysinfo(&machine); err != nil {
-		return nil // not known: no bound
-	}
-	if have := float64(machine.Totalram) * float64(machine.Unit); need > have {
+	if have := memory.Physical(); have > 0 && need > have {
 		return fmt.Errorf("training.batch: %s takes at least %s of memory, this machine has %s: make training.batch, training.window_ms, "+
 			"training.burn_in_ms or the surrogate smaller", t.Name, amount(need), amount(have))
 	}
