@@ -3,6 +3,9 @@ SHELL := /bin/bash
 GO ?= go
 OUT ?= out
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# The GPU's driver is found at run time; gorgonia.org/cu must find our cuda.h to be built (cuda/driver/lazycuda).
+export CGO_CFLAGS := -O2 -g -I$(CURDIR)/cuda/driver/lazycuda
+TAGS := -tags gpu
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
@@ -16,15 +19,15 @@ setup:
 	@command -v gcc >/dev/null || { echo "neq needs a C compiler: apt-get install gcc"; exit 1; }
 
 build: setup ## bin/neq, the one program
-	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/neq ./cmd/neq
+	$(GO) build $(TAGS) -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/neq ./cmd/neq
 
 test: setup ## all tests (about two minutes; what needs an absent tool says so and is skipped)
-	$(GO) test ./...
+	$(GO) test $(TAGS) $(TESTFLAGS) ./...
 
 lint: setup ## gofmt, vet, staticcheck, shellcheck
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$bad" ] || { echo "gofmt would change: $$bad"; exit 1; }
-	$(GO) vet ./...
-	$(GO) run $(STATICCHECK) ./...
+	$(GO) vet ./... && $(GO) vet $(TAGS) ./...
+	$(GO) run $(STATICCHECK) ./... && $(GO) run $(STATICCHECK) $(TAGS) ./...
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $$(git ls-files '*.sh'); else echo "shellcheck is absent: shell scripts were not checked"; fi
 
 demo: build ## how many parameters an integrate-and-fire neuron is, in a few minutes: $(OUT)/demo

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"neq/cuda/driver"
 	"neq/cuda/kernels/inputs"
 	"neq/internal/console"
 )
@@ -28,8 +29,9 @@ func doctorCommand(f *flags) *cobra.Command {
 			all := []finding{
 				{"neq", version + ", " + runtime.Version() + ", " + runtime.GOOS + "/" + runtime.GOARCH, ""},
 				{"processors", fmt.Sprintf("%d, vector instructions: %s", runtime.NumCPU(), strings.Join(isas, ", ")), ""},
-				{"GPU", "not used: this version of neq computes on the CPU only", ""},
 			}
+			gpu := driver.Probe(c.Context())
+			all = append(all, finding{"GPU", gpu.String(), ""})
 			if isas[0] == "portable" {
 				all[1].Advice = "a processor with AVX2 or AVX-512 is 4 to 10 times faster"
 			}
