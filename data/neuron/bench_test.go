@@ -85,6 +85,7 @@ func cpuSeconds(b *testing.B) float64 {
 // BenchmarkModels measures neuron-steps per second of one core's time. hh/synapse is bench/neuron_vs_neuron.sh's case:
 // one Poisson synapse at 500 events/s.
 func BenchmarkModels(b *testing.B) {
+	likeHH := Options{Dt: 0.025} // the models that reset at the step and under the drive of hh; -0.1ms: their own step
 	hhSynapse := drive{"ampa", 2, 0.5, 0}
 	for _, c := range []struct {
 		name string
@@ -100,14 +101,16 @@ func BenchmarkModels(b *testing.B) {
 		{"hh/synapse-float64", "", Config{Model: "hh"}, Options{Precision: cuda.Float64}, hhSynapse},
 		{"hh/current", "", Config{Model: "hh"}, Options{}, drive{amp: 0.12}},
 		{"hh/nmda", "", Config{Model: "hh"}, Options{}, drive{"nmda", 2, 0.5, 0}},
-		{"lif/delta", "", Config{Model: "lif"}, Options{Dt: 0.1}, drive{"delta", 2, 0.5, 0}},
+		{"lif/synapse", "", Config{Model: "lif"}, likeHH, drive{"ampa", 8, 0.5, 0}},
+		{"lif/delta", "", Config{Model: "lif"}, likeHH, drive{"delta", 2, 0.5, 0}},
+		{"lif/current", "", Config{Model: "lif"}, likeHH, drive{amp: 300}},
 		{"lif/delta-1ms", "", Config{Model: "lif"}, Options{}, drive{"delta", 2, 0.3, 0}},
-		{"lif/current", "", Config{Model: "lif"}, Options{Dt: 0.1}, drive{amp: 300}},
-		{"lif/synapse", "", Config{Model: "lif"}, Options{Dt: 0.1}, drive{"ampa", 2, 0.5, 0}},
-		{"izhikevich/current", "", Config{Model: "izhikevich"}, Options{}, drive{amp: 10}},
-		{"izhikevich/synapse", "", Config{Model: "izhikevich"}, Options{}, drive{"ampa", 0.02, 0.5, 0}},
-		{"adex/current", "", Config{Model: "adex"}, Options{}, drive{amp: 1000}},
-		{"adex/synapse", "", Config{Model: "adex"}, Options{}, drive{"ampa", 8, 0.5, 0}},
+		{"izhikevich/synapse", "", Config{Model: "izhikevich"}, likeHH, drive{"ampa", 0.06, 0.5, 0}},
+		{"izhikevich/current", "", Config{Model: "izhikevich"}, likeHH, drive{amp: 10}},
+		{"izhikevich/synapse-0.1ms", "", Config{Model: "izhikevich"}, Options{}, drive{"ampa", 0.06, 0.5, 0}},
+		{"adex/synapse", "", Config{Model: "adex"}, likeHH, drive{"ampa", 12, 0.5, 0}},
+		{"adex/current", "", Config{Model: "adex"}, likeHH, drive{amp: 1000}},
+		{"adex/synapse-0.1ms", "", Config{Model: "adex"}, Options{}, drive{"ampa", 12, 0.5, 0}},
 		{"pospischil-rs/current", "", Config{Model: "pospischil-rs"}, Options{}, drive{amp: 0.75}},
 		{"pospischil-ib/current", "", Config{Model: "pospischil-ib"}, Options{}, drive{amp: 0.15}},
 		{"pospischil-lts/current", "", Config{Model: "pospischil-lts"}, Options{}, drive{amp: 0.15}},
