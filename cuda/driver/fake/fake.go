@@ -19,6 +19,9 @@ import (
 //go:embed src/libcuda.c
 var libcuda string
 
+//go:embed src/modules.c
+var modules string
+
 //go:embed src/libcublas.c
 var libcublas string
 
@@ -28,7 +31,7 @@ var twin string
 // Build writes libcuda.so.1 to dir/driver and libcublas.so.12 to dir/blas, and cuda.h and twin.h to dir for twins
 // to include.
 func Build(dir string) error {
-	for _, f := range []struct{ name, text string }{{"cuda.h", lazycuda.Header}, {"twin.h", twin}, {"libcuda.c", libcuda}, {"libcublas.c", libcublas}} {
+	for _, f := range []struct{ name, text string }{{"cuda.h", lazycuda.Header}, {"twin.h", twin}, {"libcuda.c", libcuda}, {"modules.c", modules}, {"libcublas.c", libcublas}} {
 		if err := os.WriteFile(filepath.Join(dir, f.name), []byte(f.text), 0o644); err != nil {
 			return fmt.Errorf("fake driver: %w", err)
 		}
