@@ -84,6 +84,31 @@ func TestInterruptSimulate(t *testing.T) {
 	}
 }
 
+// Two runs do not write one folder: the second says so and leaves the first alone.
+func TestInUse(t *testing.T) {
+	dir := folder(t)
+	must(t, dir, "simulate", "run.yaml", "-q", "--out", "other")
+	for begun, line := range map[string]string{
+		"data/shards/3.json":     "simulate run.yaml -q --set simulation.samples.train=388 --set simulation.samples_per_shard=5 --out data --resume",
+		"fit/checkpoints/step-*": "train run.yaml --data other -q --set training.steps=6000 --set training.checkpoint_every_s=0.02 --out fit --resume",
+	} {
+		args := strings.Fields(line)
+		first := start(t, command(dir, args...))
+		for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+			if all, _ := filepath.Glob(filepath.Join(dir, begun)); len(all) > 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s did not come", begun)
+			}
+		}
+		refused(t, dir, exitFailed, []string{"is in use by another neq"}, args...)
+		if r := wait(t, first); r.code != exitDone {
+			t.Errorf("the first of two: %s", r.said())
+		}
+	}
+}
+
 // Interrupted or killed in the middle, a fit goes on to the same weights, bit for bit.
 func TestInterruptTrain(t *testing.T) {
 	dir := folder(t)

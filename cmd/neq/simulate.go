@@ -10,6 +10,7 @@ import (
 
 	"neq/data/simulate"
 	"neq/data/traces"
+	"neq/internal/atomicfile"
 	"neq/internal/console"
 	"neq/trainer/experiment"
 )
@@ -70,6 +71,11 @@ func (f *flags) simulate(ctx context.Context, plan *simulate.Plan, out string) e
 		return err
 	}
 	defer dev.Close()
+	unlock, err := atomicfile.LockFolder(out, parts > 1)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	plan.Info.Device = dev.Name()
 	w, err := traces.Create(out, plan.Info, traces.Options{Resume: f.resume, Overwrite: f.overwrite, Part: part, Parts: parts})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"neq/data/traces"
+	"neq/internal/atomicfile"
 	"neq/internal/console"
 	"neq/trainer"
 	"neq/trainer/equivalence"
@@ -73,6 +74,11 @@ func (f *flags) sweep(ctx context.Context, x *experiment.Config, data, out strin
 	if o.Part, o.Parts, err = f.parts(); err != nil {
 		return 0, err
 	}
+	unlock, err := atomicfile.LockFolder(out, o.Parts > 1)
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
 	f.chose(fmt.Sprintf("cpu, %d threads", f.cores()))
 	bar, hook := f.trainingBar()
 	o.DataDir, o.OutDir, o.Resume, o.Overwrite, o.Threads = data, out, f.resume, f.overwrite, f.cores()

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"neq/data/traces"
+	"neq/internal/atomicfile"
 	"neq/internal/console"
 	"neq/trainer"
 	"neq/trainer/experiment"
@@ -45,6 +46,11 @@ run that was never interrupted.`,
 			if err := x.CheckData(set.Info()); err != nil {
 				return usageError{err}
 			}
+			unlock, err := atomicfile.LockFolder(f.out, false)
+			if err != nil {
+				return err
+			}
+			defer unlock()
 			f.chose(fmt.Sprintf("cpu, %d threads", f.cores()))
 			bar, hook := f.trainingBar()
 			r, err := trainer.Fit(c.Context(), trainer.FitOptions{Spec: spec, Config: cfg, DataDir: data, OutDir: f.out,
