@@ -2,6 +2,7 @@
 # Simulation speed on one core, side by side with NEURON in one run: squid axons with one exponential synapse under
 # Poisson events at 500/s, dt 0.025 ms, voltage every ms. Figures are of processor time, which other work on the
 # machine disturbs least; the two take turns, and the best of each counts.
+# Named CASE: hh's step and drive, unless the name ends in another step; /current: a constant current, no synapse.
 # Usage: bench/neuron_vs_neuron.sh [rounds]. PYTHON names a Python that has NEURON, /usr/bin/python3 unless set.
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 go test -c -o "$work/neuron.test" ./data/neuron
 i=0
 while [ "$i" -lt "$rounds" ]; do
-  "$python" bench/neuron_hh.py | tee -a "$work/neuron" | tail -1 >&2
+  NEURON_MODULE_OPTIONS=-nogui "$python" bench/neuron_hh.py >>"$work/neuron"
   (cd data/neuron && "$work/neuron.test" -test.run '^$' -test.bench '^BenchmarkModels$' -test.benchtime 200ms) |
     grep '^Benchmark' >>"$work/neq"
   i=$((i + 1))
