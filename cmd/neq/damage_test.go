@@ -39,6 +39,7 @@ func gone([]byte) []byte { return nil }
 // A data set that is not as it was written: verify names the file and exits with 3, training and evaluation fail
 // and name the shard, --resume makes the shard again.
 func TestDamagedData(t *testing.T) {
+	t.Parallel()
 	dir := fitted(t)
 	want := digest(t, dir, "data")
 	for _, c := range []struct {
@@ -102,6 +103,7 @@ func TestDamagedData(t *testing.T) {
 
 // A fit whose files are not its own is refused, and says which.
 func TestDamagedFit(t *testing.T) {
+	t.Parallel()
 	dir := fitted(t)
 	weights := filepath.Join(dir, "fit", "weights.safetensors")
 	model := filepath.Join(dir, "fit", "model.json")

@@ -55,11 +55,12 @@ func killed(t *testing.T, r result, hit bool) {
 // Interrupted or killed in the middle, a simulation is not a data set; resumed, it is the one that an uninterrupted
 // run makes.
 func TestInterruptSimulate(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	args := []string{"simulate", "run.yaml", "-q", "--set", "simulation.samples.train=388", "--set", "simulation.samples_per_shard=5", "--out"}
 	must(t, dir, append(args, "whole")...)
 	want := digest(t, dir, "whole")
-	for name, sig := range map[string]os.Signal{"term": syscall.SIGTERM, "int": os.Interrupt, "kill": os.Kill} {
+	for name, sig := range map[string]os.Signal{"int": os.Interrupt, "kill": os.Kill} {
 		r, hit := interrupt(t, dir, sig, func() bool { return exists(dir, name, "shards", "9.json") }, append(args, name)...)
 		if sig == os.Kill {
 			killed(t, r, hit)
@@ -86,6 +87,7 @@ func TestInterruptSimulate(t *testing.T) {
 
 // Two runs do not write one folder: the second says so and leaves the first alone.
 func TestInUse(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	must(t, dir, "simulate", "run.yaml", "-q", "--out", "other")
 	for begun, line := range map[string]string{
@@ -111,6 +113,7 @@ func TestInUse(t *testing.T) {
 
 // Interrupted or killed in the middle, a fit goes on to the same weights, bit for bit.
 func TestInterruptTrain(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	must(t, dir, "simulate", "run.yaml", "-q", "--out", "data")
 	args := []string{"train", "run.yaml", "--data", "data", "-q", "--set", "training.steps=4000", "--set", "training.checkpoint_every_s=0.02", "--out"}
@@ -145,6 +148,7 @@ func TestInterruptTrain(t *testing.T) {
 
 // An experiment stopped in each of its phases goes on to the same report.
 func TestInterruptRun(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	args := []string{"run", "run.yaml", "-q", "--set", "training.steps=3000", "--set", "training.checkpoint_every_s=0.02",
 		"--set", "simulation.samples.train=300", "--set", "surrogates.1.training.steps=9000", "--out"}
@@ -183,6 +187,7 @@ func TestInterruptRun(t *testing.T) {
 
 // A disk that fills leaves nothing that looks whole, and what is there goes on once there is room.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	args := "run.yaml -q --set simulation.samples.train=400"
 	must(t, dir, append([]string{"simulate", "--out", "whole"}, strings.Fields(args)...)...)

@@ -38,6 +38,7 @@ func digest(t *testing.T, dir ...string) string {
 // Simulate, train, evaluate, sweep and report step by step: results alone on stdout, JSON with --json, silence with
 // --quiet.
 func TestSteps(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	var data struct {
 		Samples, Shards int
@@ -135,6 +136,7 @@ func timeless(v any) any {
 
 // --seed and --set change what is simulated; threads and parts do not.
 func TestSameBytes(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	simulate := func(out string, args ...string) {
 		t.Helper()
@@ -208,6 +210,7 @@ func TestRun(t *testing.T) {
 
 // Python opens a data set with what Debian packages.
 func TestPython(t *testing.T) {
+	t.Parallel()
 	if err := exec.Command("/usr/bin/python3", "-c", "import zarr, xarray").Run(); err != nil {
 		t.Skip("needs /usr/bin/python3 with zarr and xarray: apt-get install python3-zarr python3-xarray")
 	}

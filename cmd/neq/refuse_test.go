@@ -10,6 +10,7 @@ import (
 )
 
 func TestUsage(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	for _, c := range []struct {
 		line string
@@ -50,6 +51,7 @@ func TestUsage(t *testing.T) {
 
 // What is wrong with a configuration is said with its line, and nothing is made.
 func TestConfigurationRefused(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	line := func(text string) string { // of tiny that holds a text, counted from 1
 		return strconv.Itoa(strings.Count(tiny[:strings.Index(tiny, text)], "\n") + 1)
@@ -169,6 +171,7 @@ func TestOverflow(t *testing.T) {
 
 // A folder in use is left as it is, and so is one that belongs to something else.
 func TestFolders(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	must(t, dir, "simulate", "run.yaml", "--out", "data", "-q")
 	must(t, dir, "train", "run.yaml", "--data", "data", "--out", "fit", "-q")
