@@ -7,6 +7,7 @@
 set -eu
 cd "$(dirname "$0")"
 clang=${CLANG:-clang-19}
+check=${1:-}
 command -v "$clang" >/dev/null || { echo "generate.sh: $clang not found: install it (Debian: apt install clang-19)" >&2; exit 1; }
 new=$(mktemp -d)
 trap 'rm -rf "$new"' EXIT
@@ -15,13 +16,15 @@ mkdir -p "$new/ptx" "$new/cells"
 for cu in */*.cu; do
   name=$(basename "$cu" .cu)
   case $cu in
-  inputs/*) math=-ffp-contract=off ;; # the same events to the bit as on the CPU
-  *) math=-ffast-math ;;
+  inputs/*) set -- -ffp-contract=off ;; # the same events to the bit as on the CPU
+  nets/*) set -- -ffp-contract=fast ;; # their exponential rounds by adding and subtracting, and NaN must show
+  cells/*) set -- -ffast-math -fgpu-flush-denormals-to-zero ;; # as the CPU's kernels do; divisions are shorter for it
+  *) set -- -ffast-math ;;
   esac
-  "$clang" -x cuda --cuda-device-only -nocudainc -nocudalib --cuda-gpu-arch=sm_80 -O3 "$math" \
+  "$clang" -x cuda --cuda-device-only -nocudainc -nocudalib --cuda-gpu-arch=sm_80 --cuda-feature=+ptx70 -O3 "$@" \
     -I. -Wno-unknown-cuda-version -S -o "$new/raw" "$cu"
   { echo "// Made by cuda/kernels/generate.sh from $cu: do not edit."
-    grep -v -e '^[[:space:]]*\.file' -e '^[[:space:]]*\.loc' "$new/raw"; } >"$new/ptx/$name.ptx"
+    grep -v -e '^[[:space:]]*\.file' -e '^[[:space:]]*\.loc[[:space:]]' "$new/raw"; } >"$new/ptx/$name.ptx"
 done
 { echo "// Made by ../generate.sh: do not edit. It changes with the headers one folder up, which Go's build cache does not"
   echo "// see. Sum of all of them:"
@@ -30,7 +33,7 @@ done
 stale=0
 for f in "$new"/ptx/*.ptx "$new/cells/sources.h"; do
   to=${f#"$new"/}
-  if [ "${1:-}" = --check ]; then
+  if [ "$check" = --check ]; then
     cmp -s "$f" "$to" || { echo "$to is not what its sources make: run cuda/kernels/generate.sh" >&2; stale=1; }
   else
     mkdir -p "$(dirname "$to")"

@@ -3,7 +3,8 @@
 // conductance, one single exponential, receptors in registers, and any number of them in memory.
 #define PASTE3_(a, b, c) a##b##c
 #define PASTE3(a, b, c) PASTE3_(a, b, c)
-#define GET(i, f) if ((i) < p->nstates) x.f = first ? (real)p->initial[i] : state[(i) * n];
+// volatile: else the compiler chooses between two addresses, one of a parameter, and copies all parameters for it
+#define GET(i, f) if ((i) < p->nstates) x.f = first ? (real)p->initial[i] : *(const volatile real *)&state[(i) * n];
 #define PUT(i, f) if ((i) < p->nstates) state[(i) * n] = x.f;
 #define UP(r) (*(open == OPEN_ANY ? &saved[2 * (r) * n] : &up[r]))
 #define DOWN(r) (*(open == OPEN_ANY ? &saved[(2 * (r) + 1) * n] : &down[r]))
@@ -38,7 +39,7 @@ FN void PASTE3(LOOP, _, lane)(const cells_program *p, const cells_launch *a, con
   int next = e < last ? a->step[e] : NEVER;
   // A record lies in the buffer of the chunk, which may be filled by several launches.
   const int end = to < a->recorded ? to : a->recorded;
-  int record = (a->from + p->every - 1) / p->every, due = NEVER;
+  int record = (int)(((int64_t)a->from + p->every - 1) / p->every), due = NEVER;
   if ((int64_t)record * p->every < end) due = record * p->every;
   float *out = a->record + (record - a->first_record) * n + l;
   int count = first ? 0 : a->count[l];

@@ -1,0 +1,205 @@
+package cuda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"neq/cuda/driver"
+	"neq/cuda/kernels/ptx"
+)
+
+// GPUOptions say which GPU to use and how; the zero value uses the first one, and all its free memory.
+type GPUOptions struct {
+	Index   int
+	Threads int   // of the host, to lay traces out; 0: as many as Go uses (GOMAXPROCS)
+	Memory  int64 // bytes of device memory to use at most; 0: nine tenths of what is free
+}
+
+// gpuDevice is a GPU. One batch runs at a time; others wait.
+type gpuDevice struct {
+	c       *driver.Context
+	threads int
+	memory  int64
+
+	mu      sync.Mutex
+	kernels map[string]*driver.Kernel
+	modules map[string]*driver.Module
+	room    *gpuRoom
+}
+
+// NewGPU opens a GPU as a Device. The error says in one sentence why there is none; its driver.Kind, for errors.Is,
+// is NotBuilt where this program was built without GPU support.
+//
+// It has been tested on a fake driver that runs the kernels' text compiled for the CPU, and never yet on a GPU.
+func NewGPU(ctx context.Context, o GPUOptions) (Device, error) {
+	if o.Threads < 0 || o.Memory < 0 {
+		return nil, fmt.Errorf("cuda: %d threads and %d bytes of GPU memory: want 0 or more", o.Threads, o.Memory)
+	}
+	return openGPU(driver.Probe(ctx), o)
+}
+
+// openGPU opens a GPU of a machine that was probed.
+func openGPU(s driver.Status, o GPUOptions) (Device, error) {
+	c, err := s.Open(o.Index)
+	if err != nil {
+		return nil, fmt.Errorf("cuda: %w", err)
+	}
+	if o.Threads == 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	d := &gpuDevice{c: c, threads: o.Threads, memory: o.Memory, kernels: map[string]*driver.Kernel{}, modules: map[string]*driver.Module{}}
+	if d.room, err = newGPURoom(c); err != nil {
+		return nil, errors.Join(fmt.Errorf("cuda: %w", err), c.Close())
+	}
+	return d, nil
+}
+
+func (d *gpuDevice) Name() string { return d.c.Name() }
+
+// Close waits for a batch under way and gives the GPU's memory back.
+func (d *gpuDevice) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := errors.Join(d.room.freePinned(), d.c.Close()); err != nil {
+		return fmt.Errorf("cuda: %w", err)
+	}
+	return nil
+}
+
+// kernel finds a kernel, which the driver's compiler makes of its PTX at the first use of a precision.
+func (d *gpuDevice) kernel(name string, p Precision) (*driver.Kernel, error) {
+	if k := d.kernels[name]; k != nil {
+		return k, nil
+	}
+	module := "cells"
+	if p == Float64 {
+		module = "cells_f64"
+	}
+	m := d.modules[module]
+	if m == nil {
+		var err error
+		if m, err = d.c.Load(module+".ptx", ptx.Text(module)); err != nil {
+			return nil, err
+		}
+		d.modules[module] = m
+	}
+	k, err := m.Kernel(name)
+	if err == nil {
+		d.kernels[name] = k
+	}
+	return k, err
+}
+
+// Run integrates the batch: as many lanes at a time as the GPU's memory holds, one thread each.
+func (d *gpuDevice) Run(ctx context.Context, p *Program, b *Batch) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	if err := b.check(p); err != nil {
+		return err
+	}
+	prog, err := cellsProgram(p, b)
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k, err := d.kernel(prog.GPUKernel(), p.Precision)
+	if err != nil {
+		return fmt.Errorf("cuda: %w", err)
+	}
+	b.allocate(b.Steps / b.Every)
+	var spikes laneSpikes
+	for lane := 0; lane < b.Lanes; {
+		budget, err := d.budget()
+		if err != nil {
+			return fmt.Errorf("cuda: %w", err)
+		}
+		plan := planGPU(p, b, lane, budget)
+		for {
+			if plan.lanes == 0 {
+				return fmt.Errorf("cuda: %s has room for %s, one cell of this batch takes %s: use --device cpu, shorter samples or a lower input rate: %w",
+					d.Name(), byteWords(budget), byteWords(plan.least), driver.OutOfMemory)
+			}
+			err = d.room.fit(plan)
+			if err == nil || !errors.Is(err, driver.OutOfMemory) || plan.lanes == 1 {
+				break
+			}
+			// Others took memory since it was planned, or the host has less to pin: half the lanes.
+			if err = d.room.free(); err != nil {
+				break
+			}
+			plan = planGPU(p, b, lane, plan.bytes/2)
+		}
+		if err == nil {
+			r := gpuRun{d: d, p: p, b: b, plan: plan, kernel: k, prog: prog}
+			err = r.run(ctx, &spikes)
+		}
+		if err != nil {
+			var bad *LaneError
+			if errors.As(err, &bad) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+				return err
+			}
+			return fmt.Errorf("cuda: %w", err)
+		}
+		lane += plan.lanes
+	}
+	spikes.into(b)
+	return nil
+}
+
+// budget is the device memory a part of a batch may take: what is free or this device's already.
+func (d *gpuDevice) budget() (int64, error) {
+	if d.memory > 0 {
+		return d.memory, nil
+	}
+	free, _, err := d.c.Memory()
+	if err != nil {
+		return 0, err
+	}
+	held, _ := d.c.Held()
+	return (free + held) / 10 * 9, nil
+}
+
+// laneSpikes are the spikes of lanes, in the order of lanes.
+type laneSpikes struct {
+	count []int64 // of each lane so far
+	time  []float64
+}
+
+// add takes the spikes of the next lanes, which lie in any order but that those of a lane ascend.
+func (s *laneSpikes) add(lanes int, lane []int32, time []float64) {
+	at := make([]int64, lanes+1)
+	for _, l := range lane {
+		at[l+1]++
+	}
+	s.count = append(s.count, at[1:]...)
+	for l := range lanes {
+		at[l+1] += at[l]
+	}
+	from := len(s.time)
+	s.time = append(s.time, make([]float64, len(time))...)
+	to := s.time[from:]
+	for i, l := range lane {
+		to[at[l]] = time[i]
+		at[l]++
+	}
+}
+
+// into writes them as a batch's result.
+func (s *laneSpikes) into(b *Batch) {
+	if len(b.SpikeStart) != b.Lanes+1 {
+		b.SpikeStart = make([]int64, b.Lanes+1)
+	}
+	b.SpikeStart[0] = 0
+	for l, n := range s.count {
+		b.SpikeStart[l+1] = b.SpikeStart[l] + n
+	}
+	b.SpikeTime = append(b.SpikeTime[:0], s.time...)
+}

@@ -1,0 +1,119 @@
+package cuda
+
+import (
+	"fmt"
+	"math"
+)
+
+// How much a part of a batch may be.
+const (
+	gpuLanes  = 1 << 20  // lanes of a part; its counters are of 32 bits
+	gpuSteps  = 2048     // steps of a chunk, the time between two looks at the context: some milliseconds
+	gpuPinned = 64 << 20 // bytes of traces of a chunk, of which the host pins two
+	gpuPiece  = 1 << 16  // spikes fetched at once
+)
+
+// gpuPlan is what a part of a batch takes on the GPU. A chunk is the time whose traces come back together.
+type gpuPlan struct {
+	first, lanes int // of the batch
+	states       int // state variables
+	receptors    int
+	width        int // bytes of a state
+	variables    int // recorded
+	every        int
+	chunk        int // steps
+	records      int // of a chunk, at most
+	capacity     int // spikes of a chunk
+	events       int
+	segments     []segment
+	bytes        int64 // of device memory
+	least        int64 // what the first lane alone takes
+}
+
+// segment is a time in which the injected current of every lane is constant.
+type segment struct{ from, to int }
+
+// planGPU plans a run of the lanes from first on: as many as the budget (bytes) holds, in parts of like size; none
+// where not one fits.
+func planGPU(p *Program, b *Batch, first int, budget int64) *gpuPlan {
+	g := &gpuPlan{first: first, states: len(p.Initial), receptors: len(p.Receptors), width: 4, variables: len(b.Record),
+		every: min(b.Every, math.MaxInt32), segments: b.segments()}
+	if p.Precision == Float64 {
+		g.width = 8
+	}
+	left := b.Lanes - first
+	g.records = 1
+	g.chunk = gpuSteps
+	if g.every <= gpuSteps {
+		g.records = gpuSteps / g.every
+		if most := gpuPinned / (4 * max(1, g.variables) * min(left, gpuLanes)); g.records > most {
+			g.records = max(1, most)
+		}
+		g.chunk = g.records * g.every
+	}
+	g.chunk = min(g.chunk, b.Steps)
+
+	// Lanes in parts of like size: as many as fit, then evenly.
+	offset := b.Events.Offset
+	total, most := int64(0), int64(0)
+	for l := first; l < b.Lanes; l++ {
+		x := g.lane(p, int(offset[l+1]-offset[l]))
+		if l == first {
+			g.least = x
+		}
+		total, most = total+x, max(most, x)
+	}
+	parts := max((total+budget-1)/max(1, budget), int64((left+gpuLanes-1)/gpuLanes))
+	share := min(budget, (total+parts-1)/parts+most)
+	for g.lanes < min(left, gpuLanes) {
+		l := first + g.lanes
+		x := g.lane(p, int(offset[l+1]-offset[l]))
+		if g.bytes+x > share {
+			break
+		}
+		g.bytes += x
+		g.lanes++
+	}
+	if g.lanes > 0 {
+		g.events = int(offset[first+g.lanes] - offset[first])
+		g.capacity = g.lanes * g.perLane(p)
+	}
+	return g
+}
+
+// perLane is how many spikes of a lane a chunk has room for, on average over the lanes: two per ms and a burst.
+// More than one per ms over the whole time is an error of its own.
+func (g *gpuPlan) perLane(p *Program) int {
+	return min(g.chunk, 8+int(math.Ceil(2*float64(g.chunk)*p.Dt)))
+}
+
+// lane is the device memory of a lane with that many events, in bytes.
+func (g *gpuPlan) lane(p *Program, events int) int64 {
+	n := g.width*(g.states+2*g.receptors) + // state
+		8 + 4 + 8 + // cursor, count, offset
+		4*len(g.segments) + // currents
+		2*(4*g.variables*g.records+12*g.perLane(p)) // traces and spikes of two chunks
+	return int64(n) + 9*int64(events)
+}
+
+// segments divides the steps where a current begins or ends.
+func (b *Batch) segments() []segment {
+	var s []segment
+	for from := 0; from < b.Steps; {
+		to := b.injected(nil, 0, 0, from, b.Steps)
+		s = append(s, segment{from, to})
+		from = to
+	}
+	return s
+}
+
+// byteWords writes bytes as a person would.
+func byteWords(n int64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+}

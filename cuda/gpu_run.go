@@ -1,0 +1,313 @@
+package cuda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+
+	"neq/cuda/driver"
+	"neq/cuda/kernels/cells"
+)
+
+// gpuRun integrates the lanes of a plan.
+type gpuRun struct {
+	d      *gpuDevice
+	p      *Program
+	b      *Batch
+	plan   *gpuPlan
+	kernel *driver.Kernel
+	prog   *cells.Program
+
+	records int     // of the whole time
+	fired   []int32 // spikes of each lane so far
+	lane    []int32 // of each spike
+	time    []float64
+}
+
+// gpuChunk is a part of the time whose traces come back together.
+type gpuChunk struct {
+	which        int // of the two halves of the room
+	from, to     int // steps
+	first, count int // records
+}
+
+func (r *gpuRun) chunk(i int) gpuChunk {
+	from := i * r.plan.chunk
+	c := gpuChunk{which: i % 2, from: from, to: min(from+r.plan.chunk, r.b.Steps)}
+	every := r.plan.every
+	c.first = min((c.from+every-1)/every, r.records)
+	c.count = min((c.to+every-1)/every, r.records) - c.first
+	return c
+}
+
+// run keeps the GPU one chunk ahead of the host.
+func (r *gpuRun) run(ctx context.Context, out *laneSpikes) error {
+	r.records = r.b.Steps / r.b.Every
+	r.fired = make([]int32, r.plan.lanes)
+	err := r.upload()
+	chunks := (r.b.Steps + r.plan.chunk - 1) / r.plan.chunk
+	for i := 0; i <= chunks && err == nil; i++ {
+		if err = ctx.Err(); err != nil {
+			break
+		}
+		if i < chunks {
+			err = r.launch(r.chunk(i))
+		}
+		if i > 0 && err == nil {
+			err = r.take(r.chunk(i - 1))
+		}
+	}
+	if err != nil {
+		// The room is used again: nothing may be under way in it. Where the GPU is lost, err says so.
+		if wait := r.d.c.Synchronize(); wait != nil && r.d.c.Lost() == nil {
+			err = errors.Join(err, wait)
+		}
+		return err
+	}
+	out.add(r.plan.lanes, r.lane, r.time)
+	return nil
+}
+
+// upload brings the lanes' events and currents to the GPU.
+func (r *gpuRun) upload() error {
+	room, g, e := r.d.room, r.plan, &r.b.Events
+	from, to := e.Offset[g.first], e.Offset[g.first+g.lanes]
+	offset := make([]int64, g.lanes+1)
+	for l := range offset {
+		offset[l] = e.Offset[g.first+l] - from
+	}
+	current := make([]float32, len(g.segments)*g.lanes)
+	for i, s := range g.segments {
+		r.b.injected(current[i*g.lanes:(i+1)*g.lanes], g.first, g.lanes, s.from, s.to)
+	}
+	if err := errors.Join(write(room.compute, room.offset, offset), write(room.compute, room.current, current)); err != nil {
+		return err
+	}
+	return errors.Join(write(room.compute, room.step, e.Step[from:to]), write(room.compute, room.receptor, e.Receptor[from:to]),
+		write(room.compute, room.weight, e.Weight[from:to]))
+}
+
+// write copies to the start of a buffer.
+func write[T driver.Element](s *driver.Stream, b *driver.Buffer[T], x []T) error {
+	if len(x) == 0 {
+		return nil
+	}
+	part, err := b.Part(0, len(x))
+	if err != nil {
+		return err
+	}
+	return part.Write(s, x)
+}
+
+// launch queues a chunk and the fetching of its traces.
+func (r *gpuRun) launch(c gpuChunk) error {
+	room, g, i := r.d.room, r.plan, c.which
+	table := r.prog.Table()
+	program := driver.ByValue(&table)
+	shape := driver.Threads(g.lanes, r.block())
+	err := room.compute.Burst(func(s *driver.Stream) error {
+		if c.from >= 2*g.chunk { // the half was used before
+			if err := s.After(room.fetched[i]); err != nil {
+				return err
+			}
+		}
+		if err := room.number[i].Zero(s); err != nil {
+			return err
+		}
+		for k, seg := range g.segments {
+			from, to := max(c.from, seg.from), min(c.to, seg.to)
+			if from >= to {
+				continue
+			}
+			x := cells.Launch{
+				State: room.state.Addr(), Receptors: room.receptors.Addr(), Cursor: room.cursor.Addr(), Count: room.count.Addr(),
+				Offset: room.offset.Addr(), Step: room.step.Addr(), Receptor: room.receptor.Addr(), Weight: room.weight.Addr(),
+				Current: room.current.Addr() + uint64(4*k*g.lanes), Record: room.record[i].Addr(),
+				Spikes: room.number[i].Addr(), SpikeTime: room.spikeTime[i].Addr(), SpikeLane: room.spikeLane[i].Addr(),
+				Plane: int64(c.count) * int64(g.lanes), From: int32(from), To: int32(to), Lanes: int32(g.lanes),
+				FirstRecord: int32(c.first), Recorded: int32(r.records * g.every), Capacity: uint32(g.capacity),
+			}
+			launch := driver.ByValue(&x, room.state, room.receptors, room.cursor, room.count, room.offset, room.step, room.receptor,
+				room.weight, room.current, room.record[i], room.number[i], room.spikeTime[i], room.spikeLane[i])
+			if err := r.kernel.Launch(s, shape, program, launch); err != nil {
+				return err
+			}
+		}
+		return s.Record(room.ran[i])
+	})
+	if err != nil {
+		return err
+	}
+	return room.fetch.Burst(func(s *driver.Stream) error {
+		if err := s.After(room.ran[i]); err != nil {
+			return err
+		}
+		if n := g.variables * c.count * g.lanes; n > 0 {
+			from, err := room.record[i].Part(0, n)
+			if err != nil {
+				return err
+			}
+			to, err := room.traces[i].Part(0, n)
+			if err != nil {
+				return err
+			}
+			if err := from.Fetch(s, to); err != nil {
+				return err
+			}
+		}
+		if err := room.number[i].Fetch(s, room.numbers[i]); err != nil {
+			return err
+		}
+		return s.Record(room.fetched[i])
+	})
+}
+
+// block is the number of threads of a block: fewer where there would be fewer blocks than multiprocessors.
+func (r *gpuRun) block() int {
+	n := min(128, r.kernel.MaxThreads)
+	for n > 32 && (r.plan.lanes+n-1)/n < r.d.c.Info().Multiprocessors {
+		n /= 2
+	}
+	return max(1, n)
+}
+
+// take waits for a chunk and takes over its traces and spikes.
+func (r *gpuRun) take(c gpuChunk) error {
+	if err := r.d.room.fetched[c.which].Wait(); err != nil {
+		return err
+	}
+	if err := r.takeTraces(c); err != nil {
+		return err
+	}
+	return r.takeSpikes(c)
+}
+
+// takeTraces lays the traces of a chunk out lane by lane.
+func (r *gpuRun) takeTraces(c gpuChunk) error {
+	if c.count == 0 {
+		return nil
+	}
+	const some = 64 // lanes at a time: whole cache lines on either side
+	g := r.plan
+	in := r.d.room.traces[c.which].Slice()
+	bad := make([]bool, g.variables)
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	share := (g.lanes/max(1, r.d.threads)/some + 1) * some
+	for from := 0; from < g.lanes; from += share {
+		wg.Go(func() {
+			for l0 := from; l0 < min(from+share, g.lanes); l0 += some {
+				l1 := min(l0+some, g.lanes)
+				for v := range g.variables {
+					out, numbers := r.b.Trace[v], true
+					for k := range c.count {
+						row := in[(v*c.count+k)*g.lanes:][:g.lanes]
+						for l := l0; l < l1; l++ {
+							x := row[l]
+							out[(g.first+l)*r.records+c.first+k] = x
+							numbers = numbers && x-x == 0
+						}
+					}
+					if !numbers {
+						mu.Lock()
+						bad[v] = true
+						mu.Unlock()
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for v := range bad {
+		if bad[v] {
+			return r.b.notNumbers(r.p, v, g.first, g.lanes, c.first, c.first+c.count, r.records)
+		}
+	}
+	return nil
+}
+
+// takeSpikes appends the spikes of a chunk, which are in the order of time for each lane.
+func (r *gpuRun) takeSpikes(c gpuChunk) error {
+	room, g, i := r.d.room, r.plan, c.which
+	found := int64(room.numbers[i].Slice()[0])
+	n := int(min(found, int64(g.capacity)))
+	begin := len(r.lane)
+	for from := 0; from < n; from += gpuPiece {
+		to := min(n, from+gpuPiece)
+		lane, err := fetched(room.spikes, room.spikeLane[i], room.lanePiece, from, to)
+		if err != nil {
+			return err
+		}
+		time, err := fetched(room.spikes, room.spikeTime[i], room.timePiece, from, to)
+		if err != nil {
+			return err
+		}
+		r.lane, r.time = append(r.lane, lane...), append(r.time, time...)
+	}
+	most := int32(min(math.Ceil(float64(r.b.Steps)*r.p.Dt), math.MaxInt32))
+	worst, at := g.lanes, 0.0
+	for k := begin; k < len(r.lane); k++ {
+		l := int(r.lane[k])
+		if l < 0 || l >= g.lanes {
+			return fmt.Errorf("a spike of lane %d of %d came back from %s: the GPU or its memory is not to be trusted", l, g.lanes, r.d.Name())
+		}
+		if r.fired[l]++; r.fired[l] == most+1 && l < worst {
+			worst, at = l, r.time[k]
+		}
+	}
+	if worst < g.lanes {
+		return tooManySpikes(g.first+worst, int(most)+1, at)
+	}
+	if found > int64(g.capacity) {
+		return r.overflow(c, found, int(most))
+	}
+	return nil
+}
+
+// tooManySpikes is the error of a lane that fires more than once a ms.
+func tooManySpikes(lane, spikes int, ms float64) error {
+	return &LaneError{lane, fmt.Sprintf("%d spikes by %.4g ms, more than one per ms: lower its drive or set a refractory period", spikes, ms)}
+}
+
+// overflow says which lane filled the buffer of spikes, or that all of them together did. The GPU counts on.
+func (r *gpuRun) overflow(c gpuChunk, found int64, most int) error {
+	// The next chunk is under way or done: its count is as good.
+	room := r.d.room
+	if err := room.compute.Wait(); err != nil {
+		return err
+	}
+	count := make([]int32, r.plan.lanes)
+	part, err := room.count.Part(0, len(count))
+	if err != nil {
+		return err
+	}
+	if err := part.Read(room.compute, count); err != nil {
+		return err
+	}
+	ms := float64(min(c.to+r.plan.chunk, r.b.Steps)) * r.p.Dt
+	for l, n := range count {
+		if int(n) > most {
+			return tooManySpikes(r.plan.first+l, int(n), ms)
+		}
+	}
+	return fmt.Errorf("%d cells fired %d times between %.4g and %.4g ms, the GPU had room for %d: lower the drive, set a refractory period, or use --device cpu",
+		r.plan.lanes, found, float64(c.from)*r.p.Dt, float64(c.to)*r.p.Dt, r.plan.capacity)
+}
+
+// fetched brings elements from <= i < to of a buffer in and waits for them. They last until the next.
+func fetched[T driver.Element](s *driver.Stream, b *driver.Buffer[T], p *driver.Pinned[T], from, to int) ([]T, error) {
+	src, err := b.Part(from, to)
+	if err != nil {
+		return nil, err
+	}
+	dst, err := p.Part(0, to-from)
+	if err != nil {
+		return nil, err
+	}
+	if err := src.Fetch(s, dst); err != nil {
+		return nil, err
+	}
+	return dst.Slice(), s.Wait()
+}
