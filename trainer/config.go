@@ -163,11 +163,14 @@ func (c *Config) Validate() error {
 	return c.Loss.validate(c.Steps, bad)
 }
 
+// maxLossWeight keeps a weighted loss and its gradient within float32.
+const maxLossWeight = 1e9
+
 func (l *Loss) validate(steps int, bad func(key string, got any, want string) error) error {
 	weights := func(at string, spike, voltage *float64, auxiliary map[string]float64) error {
 		weight := func(key string, v float64) error {
-			if !(v >= 0) || math.IsInf(v, 0) {
-				return bad(at+key, v, "a weight of 0 or more")
+			if !(v >= 0 && v <= maxLossWeight) {
+				return bad(at+key, v, fmt.Sprintf("a weight from 0 to %g", maxLossWeight))
 			}
 			return nil
 		}

@@ -23,6 +23,7 @@ type Entry struct {
 // Trial is one fit of a sweep.
 type Trial struct {
 	Name   string // of its folder, unique in the sweep
+	Title  string // its name as it was given; the same as Name where that is fit for a folder
 	Spec   surrogates.Spec
 	Config Config
 }
@@ -45,7 +46,7 @@ func Trials(entries []Entry, base Config, inputs int) ([]Trial, error) {
 		}
 		for _, t := range list {
 			if err := t.Spec.Validate(inputs); err != nil {
-				return nil, fmt.Errorf("surrogates[%d]: %w", i, err)
+				return nil, fmt.Errorf("surrogates[%d]: %s", i, strings.TrimPrefix(err.Error(), "surrogates: "))
 			}
 			if err := t.Config.Validate(); err != nil {
 				return nil, fmt.Errorf("surrogates[%d]: %w", i, err)
@@ -54,8 +55,9 @@ func Trials(entries []Entry, base Config, inputs int) ([]Trial, error) {
 			if n := taken[t.Name]; n > 1 {
 				t.Name = fmt.Sprintf("%s-%d", t.Name, n)
 				taken[t.Name]++
+				t.Title = fmt.Sprintf("%s-%d", t.Title, n)
 			}
-			t.Spec.Name = t.Name
+			t.Spec.Name = t.Title
 			all = append(all, t)
 		}
 	}
@@ -113,10 +115,11 @@ func (e *Entry) expand(base Config, room int) ([]Trial, error) {
 		title := strings.Join(append([]string{t.Spec.Title()}, named...), "-")
 		for s := range seeds {
 			one := t
-			one.Name = folderName(title)
+			one.Name, one.Title = folderName(title), title
 			if seeds > 1 {
 				one.Config.Seed += uint64(s)
-				one.Name = fmt.Sprintf("%s-seed%d", one.Name, one.Config.Seed)
+				seed := fmt.Sprintf("-seed%d", one.Config.Seed)
+				one.Name, one.Title = one.Name+seed, title+seed
 			}
 			list = append(list, one)
 		}

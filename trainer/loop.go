@@ -106,8 +106,8 @@ func (r *run) validate(ctx context.Context) error {
 		return err
 	}
 	res, err := scorer.Result()
-	if err != nil {
-		return err
+	if err != nil { // the neuron's side was checked when it was written
+		return &DivergenceError{Step: r.st.Step, What: fmt.Sprintf("a prediction is no number (%v)", err)}
 	}
 	m := validationMetric(r.st.Step, res)
 	m.Seconds = r.seconds()

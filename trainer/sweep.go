@@ -260,6 +260,10 @@ func (s *sweep) study(ctx context.Context) error {
 			st.Neuron.Synapses = append(st.Neuron.Synapses, equivalence.Synapses{Name: g.Name, Kind: g.Kind, Count: g.Count})
 		}
 	}
+	var before equivalence.Study // a resumed study keeps its date
+	if b, err := os.ReadFile(filepath.Join(s.o.OutDir, studyFile)); err == nil && json.Unmarshal(b, &before) == nil && st.Created.IsZero() {
+		st.Created = before.Created
+	}
 	if st.Created.IsZero() {
 		st.Created = time.Now().UTC().Truncate(time.Second)
 	}
@@ -379,7 +383,7 @@ func (s *sweep) trial(ctx context.Context, i, threads int) (*equivalence.Row, er
 	if err := writeJSON(atomicfile.Disk{}, filepath.Join(dir, trialFile), s.records[i]); err != nil {
 		return nil, err
 	}
-	row := &equivalence.Row{Name: t.Name, Family: t.Spec.Family, Seed: t.Config.Seed}
+	row := &equivalence.Row{Name: t.Title, Family: t.Spec.Family, Seed: t.Config.Seed}
 	err := s.fitTrial(ctx, i, threads, row)
 	if err != nil {
 		if isCancel(err) {

@@ -238,3 +238,27 @@ func TestSweepGoesOnAfterAFailure(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A name is kept as it was given; its folder is named by what every file system takes.
+func TestTrialKeepsItsName(t *testing.T) {
+	e := []Entry{{Spec: surrogates.Spec{Name: "größer: α", Family: "filter", Window: 5}, Seeds: 2}}
+	trials, err := Trials(e, quick().Config, 11)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x := trials[0]; !strings.HasPrefix(x.Title, "größer: α-seed") || !strings.HasPrefix(x.Name, "gr--er---") || strings.ContainsAny(x.Name, "ößα: /") {
+		t.Errorf("title %q, folder %q", x.Title, x.Name)
+	}
+}
+
+// A learning rate that throws the weights out of float32 is a divergence with its step, whatever notices it first.
+func TestHugeRateDiverges(t *testing.T) {
+	o := quick()
+	o.Config.LearningRate, o.Config.Steps, o.Config.ValidateEvery = 1e30, 20, 1
+	o.DataDir, o.OutDir = small().write(t), filepath.Join(t.TempDir(), "fit")
+	_, err := Fit(context.Background(), o)
+	var d *DivergenceError
+	if !errors.As(err, &d) {
+		t.Errorf("error %v, want a divergence", err)
+	}
+}

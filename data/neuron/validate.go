@@ -26,6 +26,9 @@ func override(p values, over map[string]float64, known []Parameter, key, owner s
 	}
 	for _, k := range slices.Sorted(maps.Keys(over)) {
 		i := slices.IndexFunc(known, func(q Parameter) bool { return q.Name == k })
+		if i < 0 && len(names) == 0 {
+			return keyError(key+"."+k, "%s has no parameters", owner)
+		}
 		if i < 0 {
 			return keyError(key+"."+k, "%s has no such parameter%s: it has %s", owner, suggest(k, names), strings.Join(names, ", "))
 		}

@@ -137,7 +137,7 @@ func (c *Config) Surrogate(name string) (surrogates.Spec, trainer.Config, error)
 	}
 	var names []string
 	for _, t := range trials {
-		if t.Name == name || name == "" {
+		if t.Name == name || t.Title == name || name == "" {
 			return t.Spec, t.Config, nil
 		}
 		names = append(names, t.Name)
