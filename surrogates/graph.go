@@ -18,6 +18,11 @@ type GraphOptions struct {
 	Train       bool // with loss, gradients and batch statistics
 	Threads     int  // cores to use, 0: all
 
+	// Device is the GPU the graph's values live on, nil: the CPU. The network's weights live there too while a graph
+	// of it is open, shared by all its graphs there: see Network.ReadBack. None of this has run on a GPU yet unless
+	// bench/results/gpu says so: it is tested on a fake driver that runs the kernels' source on the host.
+	Device *ops.Device
+
 	isa string // kernels, for tests; "" the best
 }
 
@@ -54,6 +59,11 @@ type Graph struct {
 	loss      *G.Node
 	logit     []float32
 	voltage   []float32
+
+	batch   *ops.DeviceBatch // on a device
+	network *Network         // whose weights were adopted there
+	result  Loss             // of the last Queue
+	scored  bool             // it had targets
 }
 
 // Graph builds the network's graph for windows of one shape.
@@ -72,7 +82,12 @@ func (n *Network) Graph(o GraphOptions) (*Graph, error) {
 
 func (g *Graph) build(n *Network) (err error) {
 	o, first := g.options, n.layers[0]
-	if g.builder, err = ops.NewBuilder(o.Threads, o.Train, o.isa); err != nil {
+	if o.Device == nil {
+		g.builder, err = ops.NewBuilder(o.Threads, o.Train, o.isa)
+	} else {
+		g.builder, err = ops.NewDeviceBuilder(o.Device, o.Train)
+	}
+	if err != nil {
 		return err
 	}
 	if g.events, err = g.builder.NewEvents(o.Batch, o.Time, n.inputs, first.taps, first.dilation, first.width); err != nil {
@@ -81,12 +96,25 @@ func (g *Graph) build(n *Network) (err error) {
 	if g.scores, err = ops.NewScores(o.Batch, o.Time, o.BurnIn, n.heads()); err != nil {
 		return err
 	}
+	if o.Device != nil {
+		if err := o.Device.Adopt(n.tensors()...); err != nil {
+			return err
+		}
+		g.network = n
+		if g.batch, err = g.builder.NewDeviceBatch(g.events, g.scores); err != nil {
+			return err
+		}
+	}
 	graph := G.NewGraph()
 	nodes := map[*Weight]*G.Node{}
 	var trainable G.Nodes
 	for _, w := range n.weights {
 		if w.Trainable {
-			nodes[w] = G.NewTensor(graph, tensor.Float32, w.Value.Dims(), G.WithShape(w.Value.Shape()...), G.WithName(w.Name), G.WithValue(w.Value))
+			value := w.Value
+			if o.Device != nil {
+				value = o.Device.Resident(value)
+			}
+			nodes[w] = G.NewTensor(graph, tensor.Float32, value.Dims(), G.WithShape(value.Shape()...), G.WithName(w.Name), G.WithValue(value))
 			trainable = append(trainable, nodes[w])
 		}
 	}
@@ -124,6 +152,11 @@ func (g *Graph) build(n *Network) (err error) {
 			g.gradients = append(g.gradients, ops.Output(d))
 		}
 	}
+	if o.Device != nil {
+		if err := ops.OnDevice(graph); err != nil {
+			return err
+		}
+	}
 	g.heads = ops.Output(y)
 	g.logit, g.voltage = make([]float32, o.Batch*o.Time), make([]float32, o.Batch*o.Time)
 	g.machine = G.NewTapeMachine(graph)
@@ -138,36 +171,90 @@ var errTargets = errors.New("surrogates: a training graph needs targets")
 // Run evaluates the batch in Events. With Train it computes the loss and its gradients; without, t may be nil and then
 // only the outputs are computed.
 func (g *Graph) Run(t *Targets, w LossWeights) (Loss, error) {
+	if err := g.Queue(t, w); err != nil {
+		return Loss{}, err
+	}
+	return g.Result()
+}
+
+// Queue is Run without waiting for it on a device: events and targets are taken at once, and may be refilled when it
+// returns; the gradients are there for a Solver on the same device. On the CPU it runs.
+func (g *Graph) Queue(t *Targets, w LossWeights) error {
 	if t == nil && g.options.Train {
-		return Loss{}, errTargets
+		return errTargets
 	}
 	if t != nil {
 		if err := g.target(t, w); err != nil {
-			return Loss{}, err
+			return err
 		}
 	}
 	if err := g.events.Prepare(); err != nil {
-		return Loss{}, fmt.Errorf("surrogates: %w", err)
+		return fmt.Errorf("surrogates: %w", err)
 	}
-	if err := g.machine.RunAll(); err != nil {
-		return Loss{}, fmt.Errorf("surrogates: run: %w", err)
+	g.scored = t != nil
+	run := func() error {
+		if err := g.machine.RunAll(); err != nil {
+			return fmt.Errorf("surrogates: run: %w", err)
+		}
+		g.machine.Reset()
+		return nil
 	}
-	g.machine.Reset()
-	y, heads := data(g.heads), len(g.scores.Terms)
+	if g.batch != nil {
+		if err := g.batch.Run(g.scored, g.scored && !g.options.Train, g.heads, run); err != nil {
+			return fmt.Errorf("surrogates: %w", err)
+		}
+		return nil
+	}
+	if err := run(); err != nil {
+		return err
+	}
+	y := data(g.heads)
+	g.outputs(y)
+	if g.scored {
+		var total float32
+		if g.options.Train {
+			total = g.loss.Value().Data().(float32)
+		} else {
+			total = g.builder.Score(y, g.scores)
+		}
+		g.terms(total)
+	}
+	return nil
+}
+
+// Result waits for the last Queue and gives its loss, zero without targets; Logit and Voltage are that run's then.
+func (g *Graph) Result() (Loss, error) {
+	if g.batch != nil {
+		y, err := g.options.Device.Read(g.heads)
+		if err != nil {
+			return Loss{}, fmt.Errorf("surrogates: %w", err)
+		}
+		g.outputs(y)
+		if g.scored {
+			total, err := g.batch.Loss()
+			if err != nil {
+				return Loss{}, fmt.Errorf("surrogates: %w", err)
+			}
+			g.terms(total)
+		}
+	}
+	if !g.scored {
+		return Loss{}, nil
+	}
+	return g.result, nil
+}
+
+// outputs takes the heads y [batch*time][heads] apart.
+func (g *Graph) outputs(y []float32) {
+	heads := len(g.scores.Terms)
 	for i := range g.logit {
 		g.logit[i], g.voltage[i] = y[i*heads], y[i*heads+1]
 	}
-	if t == nil {
-		return Loss{}, nil
-	}
-	var total float32
-	if g.options.Train {
-		total = g.loss.Value().Data().(float32)
-	} else {
-		total = g.builder.Score(y, g.scores)
-	}
+}
+
+func (g *Graph) terms(total float32) {
 	s := g.scores.Terms
-	return Loss{Total: total, Spike: s[0], Voltage: s[1], Auxiliary: s[2:]}, nil
+	g.result = Loss{Total: total, Spike: s[0], Voltage: s[1], Auxiliary: s[2:]}
 }
 
 // target puts the targets and weights in the loss's place.
@@ -193,7 +280,7 @@ func (g *Graph) target(t *Targets, w LossWeights) error {
 }
 
 // Gradients are the loss's gradients of the last Run, aligned with the trainable weights of the network. The tensors
-// stay the same from run to run.
+// stay the same from run to run. On a device they are for a Solver there: the host must not read them but by Device.Read.
 func (g *Graph) Gradients() []*tensor.Dense { return g.gradients }
 
 // Logit is the spike logit of the last Run, [batch*time].
@@ -202,7 +289,8 @@ func (g *Graph) Logit() []float32 { return g.logit }
 // Voltage is the voltage of the last Run in normalised units, [batch*time].
 func (g *Graph) Voltage() []float32 { return g.voltage }
 
-// Close ends the graph's workers. It must not run again.
+// Close ends the graph's workers and gives back its memory on a device; with the network's last graph there, the
+// network's weights on the device are gone, so read them back before. It must not run again.
 func (g *Graph) Close() {
 	if g.builder != nil {
 		g.builder.Close()
@@ -211,5 +299,9 @@ func (g *Graph) Close() {
 	if g.machine != nil {
 		g.machine.Close()
 		g.machine = nil
+	}
+	if g.network != nil {
+		g.options.Device.Release(g.network.tensors()...)
+		g.network = nil
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"neq/cuda/kernels/nets"
 	"neq/internal/philox"
+	"neq/surrogates/ops"
 )
 
 // small networks that reach every op, every activation, dilation, odd widths, windows longer than the episode.
@@ -76,23 +77,49 @@ func near(t *testing.T, what string, got []float32, want []float64, tolerance fl
 	}
 }
 
-func isas(t *testing.T) (names []string) {
+// where is what a graph runs on: the CPU with an instruction set, or a device.
+type where struct {
+	name, isa string
+	device    *ops.Device
+}
+
+// cpus are the instruction sets this machine has.
+func cpus(t *testing.T) (all []where) {
 	for _, isa := range []string{"avx512", "avx2", "portable"} {
 		if _, err := nets.New(isa); err == nil {
-			names = append(names, isa)
+			all = append(all, where{name: isa, isa: isa})
 		} else {
 			t.Logf("not tested: %v", err)
 		}
 	}
-	return names
+	return all
 }
 
-func TestDense(t *testing.T) {
-	for _, isa := range isas(t) {
+// gradients are the last run's, on the host.
+func (w where) gradients(t *testing.T, g *Graph) (all [][]float32) {
+	t.Helper()
+	for _, d := range g.Gradients() {
+		if w.device == nil {
+			all = append(all, data(d))
+			continue
+		}
+		v, err := w.device.Read(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+func TestDense(t *testing.T) { testDense(t, cpus(t)) }
+
+func testDense(t *testing.T, on []where) {
+	for _, w := range on {
 		for _, c := range small {
 			for _, train := range []bool{true, false} {
-				t.Run(fmt.Sprintf("%s/%s/train=%v", isa, c.name, train), func(t *testing.T) {
-					o := GraphOptions{Batch: 3, Time: 23, BurnIn: 4, Train: train, Threads: 2, isa: isa}
+				t.Run(fmt.Sprintf("%s/%s/train=%v", w.name, c.name, train), func(t *testing.T) {
+					o := GraphOptions{Batch: 3, Time: 23, BurnIn: 4, Train: train, Threads: 2, isa: w.isa, Device: w.device}
 					n, g := open(t, c.spec, c.inputs, 2, o)
 					r := newReference(n, o, g)
 					r.targets = drawTargets(o.Batch*o.Time, 2, 1)
@@ -111,6 +138,9 @@ func TestDense(t *testing.T) {
 					}
 					near(t, "logit", g.Logit(), logit, 1e-5)
 					near(t, "voltage", g.Voltage(), voltage, 1e-5)
+					if err := n.ReadBack(w.device); err != nil {
+						t.Fatal(err)
+					}
 					for w, v := range r.stored {
 						near(t, w.Name, data(w.Value), v, 1e-5)
 					}
@@ -122,11 +152,13 @@ func TestDense(t *testing.T) {
 
 // TestGradients compares every gradient with central differences of the float64 dense loss, so that rounding is the
 // graph's alone. The step 1e-4 leaves a truncation error near 1e-8; ReLU is left out where a step may cross its corner.
-func TestGradients(t *testing.T) {
-	for _, isa := range isas(t) {
+func TestGradients(t *testing.T) { testGradients(t, cpus(t)) }
+
+func testGradients(t *testing.T, on []where) {
+	for _, on := range on {
 		for _, c := range small {
-			t.Run(isa+"/"+c.name, func(t *testing.T) {
-				o := GraphOptions{Batch: 2, Time: 17, BurnIn: 3, Train: true, Threads: 2, isa: isa}
+			t.Run(on.name+"/"+c.name, func(t *testing.T) {
+				o := GraphOptions{Batch: 2, Time: 17, BurnIn: 3, Train: true, Threads: 2, isa: on.isa, Device: on.device}
 				n, g := open(t, c.spec, c.inputs, 1, o)
 				r := newReference(n, o, g)
 				r.targets = drawTargets(o.Batch*o.Time, 1, 1)
@@ -134,12 +166,12 @@ func TestGradients(t *testing.T) {
 				if _, err := g.Run(r.targets, r.lossWeight); err != nil {
 					t.Fatal(err)
 				}
-				at := 0
+				grads, at := on.gradients(t, g), 0
 				for _, w := range n.weights {
 					if !w.Trainable {
 						continue
 					}
-					grad := data(g.Gradients()[at])
+					grad := grads[at]
 					at++
 					v := r.w[w]
 					stride := max(1, len(v)/60) | 1

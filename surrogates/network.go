@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"neq/internal/philox"
+	"neq/surrogates/ops"
 )
 
 // Weight is a named tensor of a network.
@@ -128,6 +129,38 @@ func (n *Network) Auxiliary() int { return n.auxiliary }
 
 // Weights are the network's tensors, in an order and with shapes fixed by the spec.
 func (n *Network) Weights() []*Weight { return n.weights }
+
+// ReadBack copies the weights from a device that graphs of the network run on, after all steps queued there; nil is
+// the CPU, where there is nothing to do. On an error all weights stay as they were, those of the last ReadBack.
+func (n *Network) ReadBack(d *ops.Device) error {
+	if d == nil {
+		return nil
+	}
+	if err := d.ReadBack(n.tensors()...); err != nil {
+		return fmt.Errorf("surrogates: %s: the weights stay those last read back: %w", n.spec.Title(), err)
+	}
+	return nil
+}
+
+// Upload copies the weights to a device that graphs of the network run on, where the first of them has put those of its
+// day: for weights set on the host since. nil is the CPU.
+func (n *Network) Upload(d *ops.Device) error {
+	if d == nil {
+		return nil
+	}
+	if err := d.Upload(n.tensors()...); err != nil {
+		return fmt.Errorf("surrogates: %s: %w", n.spec.Title(), err)
+	}
+	return nil
+}
+
+func (n *Network) tensors() []*tensor.Dense {
+	ts := make([]*tensor.Dense, len(n.weights))
+	for i, w := range n.weights {
+		ts[i] = w.Value
+	}
+	return ts
+}
 
 // Parameters counts the trainable weights, from the architecture.
 func (n *Network) Parameters() int {

@@ -17,10 +17,12 @@ func (b *Builder) Activation(kind string, x *G.Node) (*G.Node, error) {
 		return nil, fmt.Errorf("ops: activation %q: want relu, gelu, silu or tanh", kind)
 	}
 	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		dx, err := b.apply(kind+" dx", in[0].Shape().Clone(), &activationCPU{b: b, kind: k}, nil, nil, in[0], grad)
-		return G.Nodes{dx}, err
+		dx := &activationCPU{b: b, kind: k}
+		n, err := b.apply(kind+" dx", in[0].Shape().Clone(), dx, dx.gpu, nil, nil, in[0], grad)
+		return G.Nodes{n}, err
 	}
-	return b.apply(kind, x.Shape().Clone(), &activationCPU{b: b, kind: k}, []bool{true}, diff, x)
+	y := &activationCPU{b: b, kind: k}
+	return b.apply(kind, x.Shape().Clone(), y, y.gpu, []bool{true}, diff, x)
 }
 
 // activationCPU is the activation of one input, or its gradient from two.

@@ -27,32 +27,40 @@ func (b *Builder) BatchNorm(x, gamma, beta *G.Node, mean, variance *tensor.Dense
 		return nil, fmt.Errorf("ops: batch norm of %v after %d ms of burn-in: want two bins at least", xs, burnIn)
 	}
 	n := norm{b: b, batch: xs[0], time: xs[1], channels: xs[2], burnIn: burnIn}
+	var stats *G.Node
 	st := &normStats{norm: n, mean: mean.Data().([]float32), variance: variance.Data().([]float32)}
 	st.partial, st.total = make([]float32, n.batch*n.perWindow()*n.channels), make([]float64, n.channels)
-	stats, err := b.apply("batch norm stats", tensor.Shape{2, xs[2]}, st, nil, nil, x)
+	gpu, err := n.statsOn(mean, variance)
+	if err == nil {
+		stats, err = b.apply("batch norm stats", tensor.Shape{2, xs[2]}, st, gpu, nil, nil, x)
+	}
 	if err != nil {
 		return nil, err
 	}
 	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 		ns := &normSums{norm: n}
 		ns.partial, ns.total = make([]float32, n.batch*n.perWindow()*2*n.channels), make([]float64, 2*n.channels)
-		sums, err := b.apply("batch norm sums", tensor.Shape{2, xs[2]}, ns, nil, nil, in[0], in[3], grad)
+		gpu, err := n.sumsGPU()
+		if err != nil {
+			return nil, fmt.Errorf("ops: batch norm: %w", err)
+		}
+		sums, err := b.apply("batch norm sums", tensor.Shape{2, xs[2]}, ns, gpu, nil, nil, in[0], in[3], grad)
 		if err != nil {
 			return nil, err
 		}
 		ng := &normGrad{norm: n, means: make([]float32, 2*n.channels)}
-		dx, err := b.apply("batch norm dx", xs.Clone(), ng, nil, nil, in[0], in[3], in[1], grad, sums)
+		dx, err := b.apply("batch norm dx", xs.Clone(), ng, n.gradGPU, nil, nil, in[0], in[3], in[1], grad, sums)
 		if err != nil {
 			return nil, err
 		}
-		dgamma, err := b.apply("batch norm dgamma", tensor.Shape{xs[2]}, row(1), nil, nil, sums)
+		dgamma, err := b.apply("batch norm dgamma", tensor.Shape{xs[2]}, row(1), row(1).gpu(b), nil, nil, sums)
 		if err != nil {
 			return nil, err
 		}
-		dbeta, err := b.apply("batch norm dbeta", tensor.Shape{xs[2]}, row(0), nil, nil, sums)
+		dbeta, err := b.apply("batch norm dbeta", tensor.Shape{xs[2]}, row(0), row(0).gpu(b), nil, nil, sums)
 		return G.Nodes{dx, dgamma, dbeta, nil}, err
 	}
-	return b.apply("batch norm", xs.Clone(), &normCPU{norm: n}, []bool{true, true, true, false}, diff, x, gamma, beta, stats)
+	return b.apply("batch norm", xs.Clone(), &normCPU{norm: n}, n.gpu, []bool{true, true, true, false}, diff, x, gamma, beta, stats)
 }
 
 // norm is the shape of a normalisation and the run's values. A part is a stretch of a window's rows, all before or all

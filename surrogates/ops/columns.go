@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"fmt"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -24,7 +26,11 @@ func reduce(partial []float32, n int, total []float64) {
 func (b *Builder) columnSums(x *G.Node, channels int) (*G.Node, error) {
 	rows := x.Shape().TotalSize() / channels
 	c := &columnSumsCPU{b: b, channels: channels, partial: make([]float32, chunks(rows)*channels), total: make([]float64, channels)}
-	return b.apply("column sums", tensor.Shape{channels}, c, nil, nil, x)
+	gpu, err := b.columnSumsGPU(rows, channels)
+	if err != nil {
+		return nil, fmt.Errorf("ops: column sums: %w", err)
+	}
+	return b.apply("column sums", tensor.Shape{channels}, c, gpu, nil, nil, x)
 }
 
 type columnSumsCPU struct {

@@ -14,12 +14,15 @@ func (b *Builder) Conv(x, w, bias *G.Node, dilation int) (*G.Node, error) {
 		return nil, fmt.Errorf("ops: convolution of %v with weights %v, bias %v, dilation %d", xs, ws, bs, dilation)
 	}
 	c := conv{b: b, batch: xs[0], time: xs[1], cin: ws[1], cout: ws[2], taps: ws[0], dilation: dilation}
+	if err := c.room(); err != nil {
+		return nil, fmt.Errorf("ops: convolution: %w", err)
+	}
 	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		dx, err := b.apply("convolution dx", xs.Clone(), &convDX{convCPU{conv: c}}, nil, nil, in[1], grad)
+		dx, err := b.apply("convolution dx", xs.Clone(), &convDX{convCPU{conv: c}}, c.gpuDX, nil, nil, in[1], grad)
 		if err != nil {
 			return nil, err
 		}
-		dw, err := b.apply("convolution dw", ws.Clone(), &convDW{conv: c}, nil, nil, in[0], grad)
+		dw, err := b.apply("convolution dw", ws.Clone(), &convDW{conv: c}, c.gpuDW, nil, nil, in[0], grad)
 		if err != nil {
 			return nil, err
 		}
@@ -28,7 +31,7 @@ func (b *Builder) Conv(x, w, bias *G.Node, dilation int) (*G.Node, error) {
 	}
 	shape := xs.Clone()
 	shape[2] = c.cout
-	return b.apply("convolution", shape, &convCPU{conv: c}, []bool{true, true, true}, diff, x, w, bias)
+	return b.apply("convolution", shape, &convCPU{conv: c}, c.gpu, []bool{true, true, true}, diff, x, w, bias)
 }
 
 // conv is the shape of a dense convolution and the run's values. Parts are fixed by the shape, not by the threads.

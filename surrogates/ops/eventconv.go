@@ -16,14 +16,14 @@ func (b *Builder) EventConv(e *Events, w, bias *G.Node) (*G.Node, error) {
 	}
 	c := ws[2]
 	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		dw, err := b.apply("event convolution dw", ws.Clone(), &eventGradCPU{b: b, e: e, channels: c}, nil, nil, grad)
+		dw, err := b.apply("event convolution dw", ws.Clone(), &eventGradCPU{b: b, e: e, channels: c}, b.eventGradGPU(e, c), nil, nil, grad)
 		if err != nil {
 			return nil, err
 		}
 		db, err := b.columnSums(grad, c)
 		return G.Nodes{dw, db}, err
 	}
-	return b.apply("event convolution", tensor.Shape{e.Batch, e.Time, c}, newEventConvCPU(b, e, c), []bool{true, true}, diff, w, bias)
+	return b.apply("event convolution", tensor.Shape{e.Batch, e.Time, c}, newEventConvCPU(b, e, c), b.eventConvGPU(e, c), []bool{true, true}, diff, w, bias)
 }
 
 // eventConvCPU computes output rows; a part is a thread's share of the stretches, block of synapses by block, so that

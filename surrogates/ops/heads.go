@@ -16,14 +16,18 @@ func (b *Builder) Heads(x, w, bias *G.Node) (*G.Node, error) {
 	}
 	channels, heads := ws[1], ws[0]
 	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		dx, err := b.apply("heads dx", xs.Clone(), &headsCPU{b: b, channels: channels, heads: heads, do: (*headsCPU).dx}, nil, nil, grad, in[1])
+		dx, err := b.apply("heads dx", xs.Clone(), &headsCPU{b: b, channels: channels, heads: heads, do: (*headsCPU).dx}, b.headsDXGPU(channels, heads), nil, nil, grad, in[1])
 		if err != nil {
 			return nil, err
 		}
 		c := &headsCPU{b: b, channels: channels, heads: heads, do: (*headsCPU).dw}
 		c.partial = make([]float32, chunks(xs[0]*xs[1])*channels*heads)
 		c.total = make([]float64, channels*heads)
-		dw, err := b.apply("heads dw", ws.Clone(), c, nil, nil, grad, in[0])
+		gpu, err := b.headsDWGPU(xs[0]*xs[1], channels, heads)
+		if err != nil {
+			return nil, fmt.Errorf("ops: heads dw: %w", err)
+		}
+		dw, err := b.apply("heads dw", ws.Clone(), c, gpu, nil, nil, grad, in[0])
 		if err != nil {
 			return nil, err
 		}
@@ -31,7 +35,7 @@ func (b *Builder) Heads(x, w, bias *G.Node) (*G.Node, error) {
 		return G.Nodes{dx, dw, db}, err
 	}
 	forward := &headsCPU{b: b, channels: channels, heads: heads, do: (*headsCPU).y}
-	return b.apply("heads", tensor.Shape{xs[0], xs[1], heads}, forward, []bool{true, true, true}, diff, x, w, bias)
+	return b.apply("heads", tensor.Shape{xs[0], xs[1], heads}, forward, b.headsGPU(xs[0]*xs[1], channels, heads), []bool{true, true, true}, diff, x, w, bias)
 }
 
 type headsCPU struct {

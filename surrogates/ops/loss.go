@@ -33,10 +33,10 @@ func (b *Builder) Loss(y *G.Node, s *Scores) (*G.Node, error) {
 		return nil, fmt.Errorf("ops: loss of heads %v: want %d windows, %d ms, %d heads", ys, s.Batch, s.Time, len(s.Terms))
 	}
 	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		dy, err := b.apply("loss dy", y.Shape().Clone(), &lossCPU{b: b, s: s}, nil, nil, in[0], grad)
+		dy, err := b.apply("loss dy", y.Shape().Clone(), &lossCPU{b: b, s: s}, b.lossGradGPU(s), nil, nil, in[0], grad)
 		return G.Nodes{dy}, err
 	}
-	return b.apply("loss", nil, &lossCPU{b: b, s: s}, []bool{true}, diff, y)
+	return b.apply("loss", nil, &lossCPU{b: b, s: s}, b.lossGPU, []bool{true}, diff, y)
 }
 
 // Score computes the terms of heads outside a graph and returns the weighted total.
@@ -66,18 +66,24 @@ func (c *lossCPU) run(in [][]float32, out []float32) {
 		return
 	}
 	heads := len(s.Terms)
-	total := 0.0
 	for h := range heads {
-		sum := 0.0
-		for row := range s.Batch {
-			sum += s.sums[row*heads+h]
+		for row := 1; row < s.Batch; row++ {
+			s.sums[h] += s.sums[row*heads+h]
 		}
+	}
+	out[0] = s.total(s.sums[:heads])
+}
+
+// total is the weighted loss of the terms' sums over all bins; the terms become their means.
+func (s *Scores) total(sums []float64) float32 {
+	bins, total := float64(s.Batch*(s.Time-s.BurnIn)), 0.0
+	for h, sum := range sums {
 		s.Terms[h] = float32(sum / bins)
 		if s.Weights[h] != 0 {
 			total += float64(s.Weights[h]) * sum / bins
 		}
 	}
-	out[0] = float32(total)
+	return float32(total)
 }
 
 func (c *lossCPU) part(row int) {

@@ -10,11 +10,12 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"neq/cuda/driver"
 	"neq/cuda/kernels/nets"
 )
 
-// body computes an operation on one device: in and out are the tensors' values in the op's order. The CPU's are in
-// the op's own file; a GPU's would take the same slices over device addresses.
+// body computes an operation on the CPU: in and out are the tensors' values in the op's order. The CPU's are in the
+// op's own file, the GPU's (gpuBody) in device_*.go.
 type body interface {
 	run(in [][]float32, out []float32)
 }
@@ -26,6 +27,11 @@ type Builder struct {
 	train   bool
 	pool    [2]*tensor.Dense // inference: the layers' outputs take turns
 	turn    int
+	places  [2]*resident // the same on a device
+
+	device *Device // nil: the CPU
+	batch  *DeviceBatch
+	held   []*resident // the graph's tensors on the device
 }
 
 var serial atomic.Uint64 // ids that keep gorgonia from merging ops that hash alike
@@ -40,8 +46,26 @@ func NewBuilder(threads int, train bool, isa string) (*Builder, error) {
 	return &Builder{kernels: k, team: newTeam(threads), train: train}, nil
 }
 
-// Close ends the team. The graph must not run again.
-func (b *Builder) Close() { b.team.close() }
+// NewDeviceBuilder is NewBuilder for a graph whose values are on a GPU.
+func NewDeviceBuilder(d *Device, train bool) (*Builder, error) {
+	b, err := NewBuilder(1, train, "")
+	if err == nil {
+		b.device = d
+	}
+	return b, err
+}
+
+// Close ends the team and gives back memory on the device. The graph must not run again.
+func (b *Builder) Close() {
+	b.team.close()
+	for _, r := range b.held {
+		b.device.free(r)
+	}
+	b.held = nil
+	if b.batch != nil {
+		b.batch.close()
+	}
+}
 
 // differ builds the gradients of an op's inputs; nil stands for those not wanted.
 type differ func(in G.Nodes, out, grad *G.Node) (G.Nodes, error)
@@ -54,8 +78,13 @@ type op struct {
 	out    G.Value
 	data   []float32
 	body   body
+	gpu    gpuBody // where the builder is a device's
+	device *Device
 	wrt    []bool
 	differ differ
+
+	buf      *driver.Buffer[float32] // of the output on the device
+	operands []operand
 
 	last []G.Value
 	in   [][]float32
@@ -66,8 +95,11 @@ var (
 	_ G.SDOp = &op{}
 )
 
-// apply adds an op to the graph. wrt says for which inputs it can be differentiated, with grad.
-func (b *Builder) apply(name string, shape tensor.Shape, run body, wrt []bool, d differ, in ...*G.Node) (*G.Node, error) {
+// apply adds an op with its bodies to the graph. wrt says for which inputs it can be differentiated, with grad.
+func (b *Builder) apply(name string, shape tensor.Shape, run body, gpu gpuBody, wrt []bool, d differ, in ...*G.Node) (*G.Node, error) {
+	if b.device != nil && gpu == nil {
+		return nil, fmt.Errorf("ops: %s has no body for a GPU: train this network with --device cpu", name)
+	}
 	o := &op{name: name, id: serial.Add(1), body: run, wrt: wrt, differ: d, last: make([]G.Value, len(in)), in: make([][]float32, len(in))}
 	for _, n := range in {
 		o.dims = append(o.dims, n.Dims())
@@ -75,11 +107,21 @@ func (b *Builder) apply(name string, shape tensor.Shape, run body, wrt []bool, d
 	if wrt == nil {
 		o.wrt = make([]bool, len(in))
 	}
-	if len(shape) == 0 {
+	switch {
+	case len(shape) == 0:
 		o.out, o.data = G.NewF32(0), make([]float32, 1)
-	} else {
+	case b.device != nil:
+		r, err := b.place(shape)
+		if err != nil {
+			return nil, fmt.Errorf("ops: %s: %w", name, err)
+		}
+		o.out, o.buf = r.value, r.buf
+	default:
 		t := b.buffer(shape)
 		o.out, o.data = t, t.Data().([]float32)
+	}
+	if b.device != nil {
+		o.device, o.gpu, o.operands = b.device, gpu, make([]operand, len(in))
 	}
 	n, err := G.ApplyOp(o, in...)
 	if err != nil {
@@ -102,10 +144,40 @@ func (b *Builder) buffer(shape tensor.Shape) *tensor.Dense {
 	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(b.pool[b.turn].Data().([]float32)[:n]))
 }
 
+// place is buffer on the device.
+func (b *Builder) place(shape tensor.Shape) (*resident, error) {
+	d, n := b.device, shape.TotalSize()
+	if b.train || len(shape) != 3 {
+		r, err := d.tensor(shape)
+		if err == nil {
+			b.held = append(b.held, r)
+		}
+		return r, err
+	}
+	b.turn = 1 - b.turn
+	whole := b.places[b.turn]
+	if whole == nil || whole.buf.Len() < n {
+		var err error
+		if whole, err = d.tensor(tensor.Shape{n}); err != nil {
+			return nil, err
+		}
+		b.held = append(b.held, whole)
+		b.places[b.turn] = whole
+	}
+	part, err := whole.buf.Part(0, n)
+	if err != nil {
+		return nil, err
+	}
+	return d.over(part, shape), nil
+}
+
 // Do runs the body. The slices of inputs whose tensors are the last run's are kept: taking them anew allocates.
 func (o *op) Do(in ...G.Value) (G.Value, error) {
 	if len(in) != len(o.in) {
 		return nil, fmt.Errorf("ops: %s of %d values: want %d", o.name, len(in), len(o.in))
+	}
+	if o.device != nil {
+		return o.launch(in)
 	}
 	for i, v := range in {
 		if s, ok := v.(*G.F32); ok {
@@ -135,6 +207,32 @@ func (o *op) Do(in ...G.Value) (G.Value, error) {
 		*s = G.F32(o.data[0])
 	}
 	return o.out, nil
+}
+
+// launch queues the body on the device.
+func (o *op) launch(in []G.Value) (G.Value, error) {
+	for i, v := range in {
+		if v == o.last[i] {
+			if s, ok := v.(*G.F32); ok {
+				o.operands[i].number = float32(*s)
+			}
+			continue
+		}
+		switch x := v.(type) {
+		case *G.F32:
+			o.operands[i] = operand{number: float32(*x)}
+		case *tensor.Dense:
+			b, err := o.device.find(x)
+			if err != nil {
+				return nil, fmt.Errorf("ops: %s: input %d: %w", o.name, i, err)
+			}
+			o.operands[i] = operand{buf: b}
+		default:
+			return nil, fmt.Errorf("ops: %s: input %d is %T: want a float32 tensor", o.name, i, v)
+		}
+		o.last[i] = v
+	}
+	return o.out, o.gpu(o.operands, o.buf)
 }
 
 func (o *op) Arity() int { return len(o.dims) }
@@ -174,6 +272,20 @@ func (o *op) SymDiff(in G.Nodes, out, grad *G.Node) (G.Nodes, error) {
 		return nil, fmt.Errorf("ops: %s has no derivative", o.name)
 	}
 	return o.differ(in, out, grad)
+}
+
+// OnDevice says whether a graph made by a device's builder is of this package's ops alone, so that nothing in it looks
+// into a tensor on the host.
+func OnDevice(g *G.ExprGraph) error {
+	for _, n := range g.AllNodes() {
+		if n.Op() == nil || n.Op().Arity() == 0 && n.IsScalar() { // weights, and constants, which are numbers
+			continue
+		}
+		if o, ok := n.Op().(*op); !ok || o.gpu == nil {
+			return fmt.Errorf("ops: %v has no body for a GPU: train this network with --device cpu", n.Op())
+		}
+	}
+	return nil
 }
 
 // Output is the tensor a node of this package computes into, nil for any other node. It does not move between runs.

@@ -19,6 +19,7 @@ type SolverOptions struct {
 	ClipNorm              float64  // global norm gradients are scaled down to; 0: none
 	Names                 []string // of the parameters, for State; default their index
 	Threads               int      // cores to use, 0: all
+	Device                *Device  // nil: the CPU
 }
 
 // NamedTensor is a piece of a solver's state.
@@ -38,6 +39,8 @@ type Solver struct {
 	step    uint64
 	product float64 // nadam: product of the momenta so far
 	norm    float64
+	gpu     *deviceSolver // with Device, from the first step
+	read    uint64        // steps at the last ReadBack
 
 	// of the step in hand
 	pieces  []piece
@@ -80,10 +83,22 @@ func NewSolver(kind string, o SolverOptions) (*Solver, error) {
 	return &Solver{kind: kind, o: o, kernels: k, team: newTeam(o.Threads), product: 1}, nil
 }
 
-// Close ends the solver's workers.
-func (s *Solver) Close() { s.team.close() }
+// Close ends the solver's workers and gives back memory on the device.
+func (s *Solver) Close() {
+	s.team.close()
+	s.drop()
+}
 
-// GradientNorm is the global norm of the last Step's gradients before clipping; 0 without ClipNorm.
+// drop forgets the state on the device.
+func (s *Solver) drop() {
+	if s.gpu != nil {
+		s.gpu.close()
+		s.gpu = nil
+	}
+}
+
+// GradientNorm is the global norm of the last Step's gradients before clipping; 0 without ClipNorm. On a device it may
+// be that of a step before, but after a ReadBack.
 func (s *Solver) GradientNorm() float64 { return s.norm }
 
 // Steps is how many steps were made.
@@ -91,11 +106,16 @@ func (s *Solver) Steps() uint64 { return s.step }
 
 // Step updates the parameters in place with their gradients at a learning rate. Parameters must be the same tensors,
 // in the same order, at every step. With ClipNorm, gradients that are not finite are an error and change nothing.
+// With a Device, whose graph's gradients these are, the parameters are the network's tensors as ever, but the step is
+// made on their values on the device, and queued: that a gradient was not finite shows at a later Step or ReadBack.
 func (s *Solver) Step(params, grads []*tensor.Dense, lr float64) error {
 	if err := s.prepare(params, grads); err != nil {
 		return err
 	}
 	s.do = nets.AdamStep{Beta1: s.o.Beta1, Beta2: s.o.Beta2, Epsilon: s.o.Epsilon, Clip: 1}
+	if s.gpu != nil {
+		return s.stepOnDevice(lr)
+	}
 	if s.o.ClipNorm > 0 {
 		s.measure = true
 		s.team.run(len(s.pieces), s)
@@ -108,12 +128,23 @@ func (s *Solver) Step(params, grads []*tensor.Dense, lr float64) error {
 		if math.IsNaN(s.norm) || math.IsInf(s.norm, 0) {
 			for i, q := range s.squares {
 				if math.IsNaN(q) || math.IsInf(q, 0) {
-					return fmt.Errorf("ops: solver: the gradient of %s is not finite at step %d: lower the learning rate or the clip norm", s.name(s.pieces[i].param), s.step+1)
+					return s.notFinite(s.pieces[i].param, s.step+1)
 				}
 			}
 		}
 		s.do.Clip = min(1, s.o.ClipNorm/(s.norm+1e-6)) // as torch.nn.utils.clip_grad_norm_
 	}
+	s.advance(lr)
+	s.team.run(len(s.pieces), s)
+	return nil
+}
+
+func (s *Solver) notFinite(param int, step uint64) error {
+	return fmt.Errorf("ops: solver: the gradient of %s is not finite at step %d: lower the learning rate or the clip norm", s.name(param), step)
+}
+
+// advance counts a step and sets its constants.
+func (s *Solver) advance(lr float64) {
 	s.step++
 	t := float64(s.step)
 	correction2 := 1 - math.Pow(s.o.Beta2, t)
@@ -126,8 +157,6 @@ func (s *Solver) Step(params, grads []*tensor.Dense, lr float64) error {
 		s.do.StepG = lr * (1 - now) / (1 - s.product)
 		s.do.StepM = lr * next / (1 - s.product*next)
 	}
-	s.team.run(len(s.pieces), s)
-	return nil
 }
 
 // momentum is Nadam's schedule, as torch.optim.NAdam.
@@ -156,7 +185,7 @@ func (s *Solver) prepare(params, grads []*tensor.Dense) error {
 	if len(params) != len(grads) {
 		return fmt.Errorf("ops: solver: %d parameters, %d gradients", len(params), len(grads))
 	}
-	if slices.Equal(params, s.params) && slices.Equal(grads, s.grads) && s.pieces != nil {
+	if slices.Equal(params, s.params) && slices.Equal(grads, s.grads) && (s.pieces != nil || s.gpu != nil && s.gpu.table != nil) {
 		return nil
 	}
 	if s.m == nil {
@@ -174,6 +203,9 @@ func (s *Solver) prepare(params, grads []*tensor.Dense) error {
 			return fmt.Errorf("ops: solver: %s is %v %v, its gradient %v %v, its moments %v: want the same, float32",
 				s.name(i), p.Shape(), p.Dtype(), grads[i].Shape(), grads[i].Dtype(), s.m[i].Shape())
 		}
+		if s.o.Device != nil {
+			continue
+		}
 		w, g, m, v := floats(p), floats(grads[i]), floats(s.m[i]), floats(s.v[i])
 		for from := 0; from < len(w); from += pieceSize {
 			to := min(from+pieceSize, len(w))
@@ -185,6 +217,18 @@ func (s *Solver) prepare(params, grads []*tensor.Dense) error {
 		}
 	}
 	s.pieces, s.squares = s.pieces[:n], s.squares[:n]
+	if s.o.Device != nil {
+		if s.gpu == nil {
+			g, err := newDeviceSolver(s.o.Device, s.m, s.v)
+			if err != nil {
+				return fmt.Errorf("ops: solver: %w", err)
+			}
+			s.gpu = g
+		}
+		if err := s.gpu.cut(params, grads); err != nil {
+			return fmt.Errorf("ops: solver: %w", err)
+		}
+	}
 	s.params, s.grads = slices.Clone(params), slices.Clone(grads)
 	return nil
 }
@@ -195,13 +239,18 @@ func floats(t *tensor.Dense) []float32 { return t.Data().([]float32) }
 const stepWord = 1 << 24
 
 // State is what a checkpoint must hold to go on from here: for each parameter NAME its "NAME.m" and "NAME.v", and
-// "step", [2]: its low 24 bits and the rest. All float32. The moments are the solver's own memory, not copies.
+// "step", [2]: its low 24 bits and the rest. All float32. The moments are the solver's own memory, not copies; with a
+// Device they and the step are those of the last ReadBack.
 func (s *Solver) State() []NamedTensor {
 	var out []NamedTensor
 	for i := range s.m {
 		out = append(out, NamedTensor{s.name(i) + ".m", s.m[i]}, NamedTensor{s.name(i) + ".v", s.v[i]})
 	}
-	words := []float32{float32(s.step % stepWord), float32(s.step / stepWord)}
+	step := s.step
+	if s.o.Device != nil {
+		step = s.read // that the moments are of
+	}
+	words := []float32{float32(step % stepWord), float32(step / stepWord)}
 	return append(out, NamedTensor{"step", tensor.New(tensor.WithShape(2), tensor.WithBacking(words))})
 }
 
@@ -232,7 +281,9 @@ func (s *Solver) Restore(state []NamedTensor) error {
 	if len(s.o.Names) > 0 && len(m) > 0 && len(m) != len(s.o.Names) {
 		return fmt.Errorf("ops: solver state is of %d parameters, want %d: it belongs to another network", len(m), len(s.o.Names))
 	}
+	s.drop()
 	s.pieces, s.m, s.v, s.step, s.product = nil, m, v, uint64(step[0])+stepWord*uint64(step[1]), 1
+	s.read = s.step
 	if s.kind == "nadam" {
 		for t := uint64(1); t <= s.step; t++ {
 			s.product *= s.momentum(t)

@@ -19,11 +19,11 @@ typedef struct {
 } adam_consts;
 
 FN void adam_lanes(const adam_consts *k, float *w, const float *g, float *m, float *v) {
-  V x = LOAD(g) * k->clip;
-  V mi = k->b1 * LOAD(m) + k->c1 * x, vi = k->b2 * LOAD(v) + k->c2 * x * x;
+  V wi = LOAD(w), mi = LOAD(m), vi = LOAD(v);
+  ADAM_F(V, *k, wi, LOAD(g), mi, vi, root)
   STORE(m, mi);
   STORE(v, vi);
-  STORE(w, LOAD(w) - (k->sm * mi + k->sg * x) / (root(vi) * k->den + k->eps));
+  STORE(w, wi);
 }
 
 static void adam(const nets_adam *p, float *w, const float *g, float *m, float *v, int64_t n) {

@@ -41,22 +41,9 @@ static void heads_dw(const float *restrict dy, const float *restrict x, int64_t 
       for (int c = 0; c < channels; c++) dw[(int64_t)h * channels + c] += dy[h] * x[c];
 }
 
-// log(1 + u) for 0 <= u <= 1 to relative 1e-7: 2 atanh(u / (2 + u)).
-FN float log1p_f(float u) {
-  float z = u / (2.0f + u), q = z * z, p = 1.0f / 15;
-  p = p * q + 1.0f / 13;
-  p = p * q + 1.0f / 11;
-  p = p * q + 1.0f / 9;
-  p = p * q + 1.0f / 7;
-  p = p * q + 1.0f / 5;
-  p = p * q + 1.0f / 3;
-  return 2.0f * (p * q * z + z);
-}
-
 enum { BLOCK = 256 };
 
-// Binary cross-entropy with logits, summed over rows: max(y,0) - y t + log(1 + exp(-|y|)). Its gradient times scale
-// goes to dy where that is not NULL.
+// Binary cross-entropy with logits, summed over rows. Its gradient times scale goes to dy where that is not NULL.
 static double spike_loss(const float *restrict y, const float *restrict target, int64_t rows, int nheads, float scale,
                          float *restrict dy) {
   unsigned mode = flush_on();
@@ -66,9 +53,9 @@ static double spike_loss(const float *restrict y, const float *restrict target, 
     int n = rows - r < BLOCK ? rows - r : BLOCK;
     for (int i = 0; i < n; i++) x[i] = y[(r + i) * nheads];
     for (int i = 0; i < n; i++) {
-      float a = x[i] < 0 ? x[i] : -x[i], e = exp_f(a), inv = 1.0f / (1.0f + e);
-      l[i] = (x[i] < 0 ? 0 : x[i]) - x[i] * target[r + i] + log1p_f(e);
-      d[i] = ((x[i] < 0 ? e * inv : inv) - target[r + i]) * scale;
+      float slope;
+      l[i] = spike_f(x[i], target[r + i], &slope);
+      d[i] = slope * scale;
     }
     float sum = 0;
     for (int i = 0; i < n; i++) sum += l[i];

@@ -1,0 +1,205 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/tensor"
+
+	"neq/cuda/driver"
+)
+
+// DeviceBatch is a graph's batches on their way to the device: events, their order, targets and loss weights in one
+// copy a step, from pinned memory, beside the computation of the step before.
+type DeviceBatch struct {
+	d      *Device
+	e      *Events
+	scores *Scores
+	slots  [2]slot
+	step   int
+	now    *slot // of the step in hand
+	sums   *driver.Buffer[float64]
+}
+
+// slot is one of two batches: words in pinned memory and on the device.
+type slot struct {
+	pinned   *driver.Pinned[int32]
+	words    *driver.Buffer[int32]
+	sent     *driver.Event // on the uploads
+	used     *driver.Event // on the queue
+	underway bool
+
+	ranges, start, weights, targets, key, row, bin *driver.Buffer[int32]
+}
+
+// NewDeviceBatch makes room for the batches of a graph.
+func (b *Builder) NewDeviceBatch(e *Events, s *Scores) (*DeviceBatch, error) {
+	q := &DeviceBatch{d: b.device, e: e, scores: s}
+	b.batch = q
+	var err error
+	if q.sums, err = driver.Alloc[float64](q.d.c, len(s.Terms)); err != nil {
+		return nil, fmt.Errorf("ops: %w", err)
+	}
+	if err = q.d.forSums(e.Batch*e.Time, len(s.Terms)); err != nil {
+		return nil, fmt.Errorf("ops: %w", err)
+	}
+	for i := range q.slots {
+		if q.slots[i].sent, err = q.d.c.NewEvent(); err == nil {
+			q.slots[i].used, err = q.d.c.NewEvent()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("ops: %w", err)
+		}
+	}
+	return q, nil
+}
+
+// send queues the copy of the prepared events, and of the scores' targets and weights where they are wanted.
+func (q *DeviceBatch) send(targets bool) error {
+	s := &q.slots[q.step%len(q.slots)]
+	if s.underway { // two steps ago: long done
+		if err := s.sent.Wait(); err != nil {
+			return err
+		}
+	}
+	e, heads := q.e, len(q.scores.Terms)
+	rows, n := e.Batch*e.Time, len(e.key)
+	at := 0
+	part := func(n int) (from, to int) { from = at; at += max(n, 1); return from, at }
+	type span struct{ from, to int }
+	var spans [7]span
+	for i, n := range []int{2 * rows, e.Inputs + 1, heads, heads * rows, n, n, n} {
+		spans[i].from, spans[i].to = part(n)
+	}
+	if s.words == nil || s.words.Len() < at {
+		if err := s.free(); err != nil {
+			return err
+		}
+		room := at + n // for half as many events again, and some
+		var err error
+		if s.pinned, err = driver.Pin[int32](q.d.c, room); err != nil {
+			return err
+		}
+		if s.words, err = driver.Alloc[int32](q.d.c, room); err != nil {
+			return err
+		}
+	}
+	p := s.pinned.Slice()
+	copy(p[spans[0].from:], e.ranges)
+	for i, v := range e.start {
+		p[spans[1].from+i] = int32(v)
+	}
+	if targets {
+		for h := range heads {
+			p[spans[2].from+h] = int32(math.Float32bits(q.scores.Weights[h]))
+			to := p[spans[3].from+h*rows:][:rows]
+			for i, v := range q.scores.Targets[h] {
+				to[i] = int32(math.Float32bits(v))
+			}
+		}
+	}
+	copy(p[spans[4].from:], e.key)
+	copy(p[spans[5].from:], e.row)
+	copy(p[spans[6].from:], e.bin)
+	for i, to := range []**driver.Buffer[int32]{&s.ranges, &s.start, &s.weights, &s.targets, &s.key, &s.row, &s.bin} {
+		var err error
+		if *to, err = s.words.Part(spans[i].from, spans[i].to); err != nil {
+			return err
+		}
+	}
+	from, err := s.pinned.Part(0, at)
+	if err != nil {
+		return err
+	}
+	words, err := s.words.Part(0, at)
+	if err != nil {
+		return err
+	}
+	err = q.d.uploads.Burst(func(u *driver.Stream) error {
+		if s.underway {
+			if err := u.After(s.used); err != nil {
+				return err
+			}
+		}
+		if err := words.Send(u, from); err != nil {
+			return err
+		}
+		return u.Record(s.sent)
+	})
+	q.now, s.underway = s, err == nil
+	return err
+}
+
+// Run sends the batch and queues what f launches on it, the sums of the loss's terms too where score says so.
+func (q *DeviceBatch) Run(targets, score bool, heads *tensor.Dense, f func() error) error {
+	y, err := q.d.find(heads)
+	if err != nil {
+		return err
+	}
+	if err := q.send(targets); err != nil {
+		return fmt.Errorf("ops: %w", err)
+	}
+	err = q.d.burst(func() error {
+		if err := q.d.s.After(q.now.sent); err != nil {
+			return err
+		}
+		if err := f(); err != nil {
+			return err
+		}
+		if score {
+			if err := q.lossSums(y); err != nil {
+				return err
+			}
+		}
+		return q.d.s.Record(q.now.used)
+	})
+	q.step++
+	if err != nil {
+		return fmt.Errorf("ops: %w", err)
+	}
+	return nil
+}
+
+// lossSums queues the sums of the loss's terms.
+func (q *DeviceBatch) lossSums(y *driver.Buffer[float32]) error {
+	s, d := q.scores, q.d
+	rows, heads := s.Batch*s.Time, len(s.Terms)
+	return d.launch("loss_sums", sumBlocks(rows, heads), y, q.now.targets, d.partial, d.counter, q.sums,
+		uint32(rows), uint32(heads), uint32(s.Time), uint32(s.BurnIn))
+}
+
+// Loss waits for the last run and gives its weighted loss, leaving the terms in the scores.
+func (q *DeviceBatch) Loss() (float32, error) {
+	sums := make([]float64, len(q.scores.Terms))
+	if err := q.sums.Read(q.d.queue, sums); err != nil {
+		return 0, fmt.Errorf("ops: %w", err)
+	}
+	return q.scores.total(sums), nil
+}
+
+func (s *slot) free() (err error) {
+	if s.words != nil {
+		err = s.words.Free()
+	}
+	if s.pinned != nil {
+		if e := s.pinned.Free(); err == nil {
+			err = e
+		}
+	}
+	s.words, s.pinned = nil, nil
+	return err
+}
+
+func (q *DeviceBatch) close() {
+	for i := range q.slots {
+		_ = q.slots[i].free() // a lost device has freed it
+		for _, e := range []*driver.Event{q.slots[i].sent, q.slots[i].used} {
+			if e != nil {
+				_ = e.Free()
+			}
+		}
+	}
+	if q.sums != nil {
+		_ = q.sums.Free()
+	}
+}
