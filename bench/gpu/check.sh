@@ -60,7 +60,7 @@ step() {
   over=$(($(left) - 5))
   [ "$over" -ge "$limit" ] || limit=$over
   if [ "$limit" -lt 3 ]; then
-    status=notime code=124 seconds=0
+    status=notime seconds=0
     echo "no time was left" >"$work/log"
   else
     if [ -n "$dry" ]; then
