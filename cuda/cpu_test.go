@@ -90,24 +90,41 @@ func lane(b *Batch, l int) ([][]float32, []float64) {
 
 // TestBytesDependOnTheLaneAlone wants the same bytes whatever the threads, the batch and the lane's place in it.
 func TestBytesDependOnTheLaneAlone(t *testing.T) {
+	eachDevice(t, func(t *testing.T, d Device) { bytesDependOnTheLaneAlone(t, d) })
+}
+
+func bytesDependOnTheLaneAlone(t *testing.T, d Device) {
+	run := func(t *testing.T, p Program, b *Batch) {
+		t.Helper()
+		if err := d.Run(context.Background(), &p, b); err != nil {
+			t.Fatal(err)
+		}
+	}
 	const lanes, ms = 150, 60
 	for name, p := range programs() {
 		for _, precision := range []Precision{Float32, Float64} {
 			t.Run(fmt.Sprintf("%s/float%d", name, 32+32*precision), func(t *testing.T) {
 				p.Precision = precision
 				whole := batch(&p, 0, lanes, ms)
-				runOn(t, CPUOptions{Threads: 1}, p, whole)
+				run(t, p, whole)
 				if len(whole.SpikeTime) < lanes/10 {
 					t.Errorf("%d spikes of %d lanes: too few to tell anything", len(whole.SpikeTime), lanes)
 				}
 				again := batch(&p, 0, lanes, ms)
-				runOn(t, CPUOptions{Threads: 3}, p, again)
+				run(t, p, again)
 				if !reflect.DeepEqual(whole, again) {
-					t.Error("three threads give other bytes than one")
+					t.Error("a second run gives other bytes")
+				}
+				if strings.HasPrefix(d.Name(), "cpu") {
+					again = batch(&p, 0, lanes, ms)
+					runOn(t, CPUOptions{Threads: 3}, p, again)
+					if !reflect.DeepEqual(whole, again) {
+						t.Error("three threads give other bytes than one")
+					}
 				}
 				for _, part := range [][2]int{{0, 1}, {3, 1}, {17, 70}, {149, 1}} {
 					b := batch(&p, part[0], part[1], ms)
-					runOn(t, CPUOptions{}, p, b)
+					run(t, p, b)
 					for l := range part[1] {
 						gotTrace, gotSpikes := lane(b, l)
 						wantTrace, wantSpikes := lane(whole, part[0]+l)
@@ -153,21 +170,11 @@ func TestBuildsAgree(t *testing.T) {
 	}
 }
 
-func TestCancel(t *testing.T) {
-	p := programs()["hh"]
-	b := batch(&p, 0, 64, 10)
-	d, err := NewCPU(CPUOptions{Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := d.Run(ctx, &p, b); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled run returned %v", err)
-	}
+func TestRunRefuses(t *testing.T) {
+	eachDevice(t, runRefuses)
 }
 
-func TestRunRefuses(t *testing.T) {
+func runRefuses(t *testing.T, d Device) {
 	for _, c := range []struct {
 		name   string
 		change func(p *Program, b *Batch)
@@ -189,10 +196,6 @@ func TestRunRefuses(t *testing.T) {
 		p := programs()["hh"]
 		b := batch(&p, 0, 3, 20)
 		c.change(&p, b)
-		d, err := NewCPU(CPUOptions{Threads: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
 		if err := d.Run(context.Background(), &p, b); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
@@ -201,18 +204,19 @@ func TestRunRefuses(t *testing.T) {
 
 // TestTooManySpikes: a cell that fires more than once a ms on average has left its model.
 func TestTooManySpikes(t *testing.T) {
-	p := programs()["lif"]
-	p.Params = []float64{0.05, -70, -72, 1}
-	b := batch(&p, 0, 3, 20)
-	b.Current[0].Amp[1] = 1e4
-	d, err := NewCPU(CPUOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var lane *LaneError
-	if err := d.Run(context.Background(), &p, b); !errors.As(err, &lane) || lane.Lane != 1 {
-		t.Errorf("%v, want an error of lane 1", err)
-	}
+	eachDevice(t, func(t *testing.T, d Device) {
+		p := programs()["lif"]
+		p.Params = []float64{0.05, -70, -72, 1}
+		for _, lanes := range []int{3, 1} { // one alone fills the GPU's buffer
+			bad := lanes / 2
+			b := batch(&p, 0, lanes, 20)
+			b.Current[0].Amp[bad] = 1e4
+			var lane *LaneError
+			if err := d.Run(context.Background(), &p, b); !errors.As(err, &lane) || lane.Lane != bad {
+				t.Errorf("%v, want an error of lane %d", err, bad)
+			}
+		}
+	})
 }
 
 func TestNewCPURefuses(t *testing.T) {

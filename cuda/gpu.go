@@ -116,42 +116,54 @@ func (d *gpuDevice) Run(ctx context.Context, p *Program, b *Batch) error {
 	}
 	b.allocate(b.Steps / b.Every)
 	var spikes laneSpikes
+	perLane := 0
 	for lane := 0; lane < b.Lanes; {
-		budget, err := d.budget()
-		if err != nil {
-			return fmt.Errorf("cuda: %w", err)
-		}
-		plan := planGPU(p, b, lane, budget)
-		for {
-			if plan.lanes == 0 {
-				return fmt.Errorf("cuda: %s has room for %s, one cell of this batch takes %s: use --device cpu, shorter samples or a lower input rate: %w",
-					d.Name(), byteWords(budget), byteWords(plan.least), driver.OutOfMemory)
-			}
-			err = d.room.fit(plan)
-			if err == nil || !errors.Is(err, driver.OutOfMemory) || plan.lanes == 1 {
-				break
-			}
-			// Others took memory since it was planned, or the host has less to pin: half the lanes.
-			if err = d.room.free(); err != nil {
-				break
-			}
-			plan = planGPU(p, b, lane, plan.bytes/2)
-		}
+		plan, err := d.plan(p, b, lane, perLane)
 		if err == nil {
 			r := gpuRun{d: d, p: p, b: b, plan: plan, kernel: k, prog: prog}
 			err = r.run(ctx, &spikes)
 		}
-		if err != nil {
-			var bad *LaneError
-			if errors.As(err, &bad) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-				return err
-			}
+		var more *moreSpikes
+		var bad *LaneError
+		switch {
+		case err == nil:
+			lane += plan.lanes
+		case errors.As(err, &more):
+			perLane = more.perLane // and the part again
+		case errors.As(err, &bad), ctx.Err() != nil && errors.Is(err, ctx.Err()):
+			return err
+		default:
 			return fmt.Errorf("cuda: %w", err)
 		}
-		lane += plan.lanes
 	}
 	spikes.into(b)
 	return nil
+}
+
+// plan plans the next part of a batch and makes room for it.
+func (d *gpuDevice) plan(p *Program, b *Batch, lane, perLane int) (*gpuPlan, error) {
+	budget, err := d.budget()
+	if err != nil {
+		return nil, err
+	}
+	for fresh := false; ; fresh = true {
+		g := planGPU(p, b, lane, perLane, budget)
+		if g.lanes == 0 {
+			return nil, fmt.Errorf("%s has room for %s, one cell of this batch takes %s: use --device cpu, shorter samples or a lower input rate: %w",
+				d.Name(), byteWords(budget), byteWords(g.least), driver.OutOfMemory)
+		}
+		err := d.room.fit(g)
+		if err == nil || !errors.Is(err, driver.OutOfMemory) || fresh && g.lanes == 1 {
+			return g, err
+		}
+		// First without what earlier batches left; then others took memory, or the host has less to pin: half the lanes.
+		if err := d.room.free(); err != nil {
+			return nil, err
+		}
+		if fresh {
+			budget = g.bytes / 2
+		}
+	}
 }
 
 // budget is the device memory a part of a batch may take: what is free or this device's already.

@@ -23,6 +23,7 @@ type gpuPlan struct {
 	every        int
 	chunk        int // steps
 	records      int // of a chunk, at most
+	perLane      int // spikes of a chunk and lane that there is room for, on average over the lanes
 	capacity     int // spikes of a chunk
 	events       int
 	segments     []segment
@@ -34,8 +35,8 @@ type gpuPlan struct {
 type segment struct{ from, to int }
 
 // planGPU plans a run of the lanes from first on: as many as the budget (bytes) holds, in parts of like size; none
-// where not one fits.
-func planGPU(p *Program, b *Batch, first int, budget int64) *gpuPlan {
+// where not one fits. There is room for perLane spikes of a lane in a chunk, 0 for two per ms and a burst.
+func planGPU(p *Program, b *Batch, first, perLane int, budget int64) *gpuPlan {
 	g := &gpuPlan{first: first, states: len(p.Initial), receptors: len(p.Receptors), width: 4, variables: len(b.Record),
 		every: min(b.Every, math.MaxInt32), segments: b.segments()}
 	if p.Precision == Float64 {
@@ -52,12 +53,16 @@ func planGPU(p *Program, b *Batch, first int, budget int64) *gpuPlan {
 		g.chunk = g.records * g.every
 	}
 	g.chunk = min(g.chunk, b.Steps)
+	if perLane == 0 {
+		perLane = 8 + int(2*min(float64(g.chunk)*p.Dt, gpuSteps))
+	}
+	g.perLane = min(perLane, g.chunk) // a lane spikes once in a step
 
 	// Lanes in parts of like size: as many as fit, then evenly.
 	offset := b.Events.Offset
 	total, most := int64(0), int64(0)
 	for l := first; l < b.Lanes; l++ {
-		x := g.lane(p, int(offset[l+1]-offset[l]))
+		x := g.lane(int(offset[l+1] - offset[l]))
 		if l == first {
 			g.least = x
 		}
@@ -67,7 +72,7 @@ func planGPU(p *Program, b *Batch, first int, budget int64) *gpuPlan {
 	share := min(budget, (total+parts-1)/parts+most)
 	for g.lanes < min(left, gpuLanes) {
 		l := first + g.lanes
-		x := g.lane(p, int(offset[l+1]-offset[l]))
+		x := g.lane(int(offset[l+1] - offset[l]))
 		if g.bytes+x > share {
 			break
 		}
@@ -76,23 +81,17 @@ func planGPU(p *Program, b *Batch, first int, budget int64) *gpuPlan {
 	}
 	if g.lanes > 0 {
 		g.events = int(offset[first+g.lanes] - offset[first])
-		g.capacity = g.lanes * g.perLane(p)
+		g.capacity = g.lanes * g.perLane
 	}
 	return g
 }
 
-// perLane is how many spikes of a lane a chunk has room for, on average over the lanes: two per ms and a burst.
-// More than one per ms over the whole time is an error of its own.
-func (g *gpuPlan) perLane(p *Program) int {
-	return min(g.chunk, 8+int(math.Ceil(2*float64(g.chunk)*p.Dt)))
-}
-
 // lane is the device memory of a lane with that many events, in bytes.
-func (g *gpuPlan) lane(p *Program, events int) int64 {
+func (g *gpuPlan) lane(events int) int64 {
 	n := g.width*(g.states+2*g.receptors) + // state
 		8 + 4 + 8 + // cursor, count, offset
 		4*len(g.segments) + // currents
-		2*(4*g.variables*g.records+12*g.perLane(p)) // traces and spikes of two chunks
+		2*(4*g.variables*g.records+12*g.perLane) // traces and spikes of two chunks
 	return int64(n) + 9*int64(events)
 }
 

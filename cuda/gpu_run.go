@@ -261,7 +261,7 @@ func (r *gpuRun) takeSpikes(c gpuChunk) error {
 		return tooManySpikes(g.first+worst, int(most)+1, at)
 	}
 	if found > int64(g.capacity) {
-		return r.overflow(c, found, int(most))
+		return r.overflow(found, int(most), float64(min(c.to+g.chunk, r.b.Steps))*r.p.Dt)
 	}
 	return nil
 }
@@ -271,29 +271,30 @@ func tooManySpikes(lane, spikes int, ms float64) error {
 	return &LaneError{lane, fmt.Sprintf("%d spikes by %.4g ms, more than one per ms: lower its drive or set a refractory period", spikes, ms)}
 }
 
+// moreSpikes is the error of a chunk with more spikes than there was room for: the part is run again with more.
+type moreSpikes struct{ perLane int }
+
+func (e *moreSpikes) Error() string {
+	return fmt.Sprintf("room for %d spikes of a cell is needed", e.perLane)
+}
+
 // overflow says which lane filled the buffer of spikes, or that all of them together did. The GPU counts on.
-func (r *gpuRun) overflow(c gpuChunk, found int64, most int) error {
-	// The next chunk is under way or done: its count is as good.
+func (r *gpuRun) overflow(found int64, most int, ms float64) error {
 	room := r.d.room
-	if err := room.compute.Wait(); err != nil {
-		return err
-	}
 	count := make([]int32, r.plan.lanes)
 	part, err := room.count.Part(0, len(count))
 	if err != nil {
 		return err
 	}
-	if err := part.Read(room.compute, count); err != nil {
+	if err := part.Read(room.compute, count); err != nil { // which waits for the chunk that is under way
 		return err
 	}
-	ms := float64(min(c.to+r.plan.chunk, r.b.Steps)) * r.p.Dt
 	for l, n := range count {
 		if int(n) > most {
 			return tooManySpikes(r.plan.first+l, int(n), ms)
 		}
 	}
-	return fmt.Errorf("%d cells fired %d times between %.4g and %.4g ms, the GPU had room for %d: lower the drive, set a refractory period, or use --device cpu",
-		r.plan.lanes, found, float64(c.from)*r.p.Dt, float64(c.to)*r.p.Dt, r.plan.capacity)
+	return &moreSpikes{2 * max(r.plan.perLane, int(found/int64(r.plan.lanes)))}
 }
 
 // fetched brings elements from <= i < to of a buffer in and waits for them. They last until the next.

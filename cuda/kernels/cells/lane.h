@@ -49,19 +49,19 @@ FN void PASTE3(LOOP, _, lane)(const cells_program *p, const cells_launch *a, con
       real jump = 0; // gathered, so that only what the step's events sum to can cross the threshold
       do {
         const cells_receptor *q = &p->receptors[a->receptor[e]];
-        const float w = a->weight[e];
+        const real w = (real)a->weight[e];
         if (q->kind == NEQ_DELTA) {
-          if (!RESETS) jump += (real)w;
-          else if (!(HELD)) x.v += (real)w;
+          if (!RESETS) jump += w;
+          else if (!(HELD)) x.v += w;
         } else if (open == OPEN_ONE) {
-          one += (real)(q->ka * w);
+          one += (real)q->ka * w;
         } else if (open == OPEN_FEW) {
           const int at = a->receptor[e];
-          const real ka = (real)(q->ka * w), kb = (real)(q->kb * w);
+          const real ka = (real)q->ka * w, kb = (real)q->kb * w;
           for (int r = 0; r < CELLS_FEW; r++) up[r] += r == at ? ka : 0, down[r] += r == at ? kb : 0;
         } else if (open) {
           const int r = a->receptor[e];
-          UP(r) += (real)(q->ka * w), DOWN(r) += (real)(q->kb * w);
+          UP(r) += (real)q->ka * w, DOWN(r) += (real)q->kb * w;
         }
         e++;
         next = e < last ? a->step[e] : NEVER;
