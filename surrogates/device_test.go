@@ -3,9 +3,13 @@
 package surrogates
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"neq/cuda/driver"
@@ -16,8 +20,14 @@ import (
 var lab fake.Lab
 
 func TestMain(m *testing.M) {
-	source, err := filepath.Abs("../cuda/kernels/nets/nets.cu")
-	if err != nil {
+	sources, err := filepath.Glob("../cuda/kernels/nets/*")
+	for _, f := range sources { // read here, so that go test knows what results depend on
+		if _, e := os.ReadFile(f); e != nil {
+			err = e
+		}
+	}
+	source, e := filepath.Abs("../cuda/kernels/nets/nets.cu")
+	if err = errors.Join(err, e); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -74,5 +84,313 @@ func TestGradientsOnGPU(t *testing.T) {
 func TestGradientsOnGPUWithBLAS(t *testing.T) {
 	if lab.Within(t, "", true) {
 		testGradients(t, []where{gpu(t, ops.DeviceOptions{})})
+	}
+}
+
+func TestTrajectoryOnGPU(t *testing.T) {
+	if lab.Within(t, "", false) {
+		testTrajectory(t, gpu(t, ops.DeviceOptions{}))
+	}
+}
+
+// train makes steps on new events each, without waiting between them, and returns the last loss.
+func train(t *testing.T, n *Network, g *Graph, s *ops.Solver, auxiliary, steps int) Loss {
+	t.Helper()
+	e := g.Events()
+	for i := range steps {
+		drawEvents(e, 0.02*float64(1+i%7), uint64(i)) // few events and many: buffers grow and shrink
+		weights := LossWeights{Spike: 1, Voltage: 0.3 / float32(1+i), Auxiliary: make([]float32, auxiliary)}
+		for j := range weights.Auxiliary {
+			weights.Auxiliary[j] = 0.1
+		}
+		if err := g.Queue(drawTargets(e.Batch*e.Time, auxiliary, uint64(i)), weights); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Step(trainable(n), g.Gradients(), 0.003); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := g.Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func solver(t *testing.T, n *Network, o ops.SolverOptions) *ops.Solver {
+	t.Helper()
+	for _, w := range n.weights {
+		if w.Trainable {
+			o.Names = append(o.Names, w.Name)
+		}
+	}
+	s, err := ops.NewSolver("nadam", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Twenty steps that nothing waits for give the CPU's loss and weights, and the same bits in any order of the blocks and
+// threads. The bound: Adam divides by the root of the squared gradient, so a gradient near zero that rounds otherwise
+// may take another step; 20 steps of 0.003 are a path of 0.06, of which 2 % is left.
+func TestTrainingOnGPU(t *testing.T) {
+	if !lab.Within(t, "", false) {
+		return
+	}
+	for _, c := range small {
+		t.Run(c.name, func(t *testing.T) {
+			o := GraphOptions{Batch: 3, Time: 41, BurnIn: 6, Train: true, Threads: 2}
+			run := func(on where) (Loss, [][]float32) {
+				o.Device = on.device
+				n, g := open(t, c.spec, c.inputs, 1, o)
+				l := train(t, n, g, solver(t, n, ops.SolverOptions{ClipNorm: 0.5, Device: on.device}), 1, 20)
+				if err := n.ReadBack(on.device); err != nil {
+					t.Fatal(err)
+				}
+				var ws [][]float32
+				for _, w := range n.weights {
+					ws = append(ws, slices.Clone(data(w.Value)))
+				}
+				l.Auxiliary = slices.Clone(l.Auxiliary)
+				return l, ws
+			}
+			want, weights := run(where{})
+			on := gpu(t, ops.DeviceOptions{})
+			got, onGPU := run(on)
+			near(t, "loss", []float32{got.Total, got.Spike, got.Voltage, got.Auxiliary[0]},
+				[]float64{float64(want.Total), float64(want.Spike), float64(want.Voltage), float64(want.Auxiliary[0])}, 1e-4)
+			worst := 0.0
+			for i, w := range weights {
+				for j, x := range w {
+					worst = max(worst, math.Abs(float64(onGPU[i][j]-x)))
+				}
+			}
+			if worst > 1.2e-3 {
+				t.Errorf("a weight is %g from the CPU's", worst)
+			}
+			t.Logf("weights within %.2g of the CPU's", worst)
+			t.Setenv("NETS_TWIN_ORDER", "reverse")
+			_, again := run(gpu(t, ops.DeviceOptions{}))
+			for i := range again {
+				if !slices.Equal(again[i], onGPU[i]) {
+					t.Fatalf("weights %d depend on the order of blocks and threads: a barrier is missing", i)
+				}
+			}
+		})
+	}
+}
+
+// A training and an inference graph of one network share its weights on the device.
+func TestGraphsShareWeightsOnGPU(t *testing.T) {
+	if !lab.Within(t, "", false) {
+		return
+	}
+	on := gpu(t, ops.DeviceOptions{})
+	c := small[6]
+	n, g := open(t, c.spec, c.inputs, 0, GraphOptions{Batch: 2, Time: 30, Train: true, Device: on.device})
+	p, err := n.Graph(GraphOptions{Batch: 2, Time: 30, Device: on.device})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	drawEvents(p.Events(), 0.1, 3)
+	outputs := func(p *Graph) []float32 {
+		if _, err := p.Run(nil, LossWeights{}); err != nil {
+			t.Fatal(err)
+		}
+		return slices.Clone(p.Logit())
+	}
+	before, host := outputs(p), slices.Clone(data(n.headW.Value))
+	train(t, n, g, solver(t, n, ops.SolverOptions{Device: on.device}), 0, 3)
+	after := outputs(p)
+	if slices.Equal(before, after) {
+		t.Error("training did not move the other graph's outputs")
+	}
+	if !slices.Equal(host, data(n.headW.Value)) {
+		t.Error("the host's weights moved without a ReadBack")
+	}
+	if err := n.ReadBack(on.device); err != nil {
+		t.Fatal(err)
+	}
+	cpu, err := n.Graph(GraphOptions{Batch: 2, Time: 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cpu.Close()
+	drawEvents(cpu.Events(), 0.1, 3)
+	var want []float64
+	for _, v := range outputs(cpu) {
+		want = append(want, float64(v))
+	}
+	near(t, "logit", after, want, 1e-5)
+	copy(data(n.headW.Value), make([]float32, len(host)))
+	if err := n.Upload(on.device); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range outputs(p) {
+		if v != data(n.headB.Value)[0] {
+			t.Fatalf("logit %v with head weights of zero, want the bias %v", v, data(n.headB.Value)[0])
+		}
+	}
+}
+
+func TestOutOfMemoryOnGPU(t *testing.T) {
+	for _, memory := range []int{20_000, 200_000, 1_000_000, 4_000_000} { // the weights, the scratch, the outputs
+		t.Run(fmt.Sprint(memory), func(t *testing.T) {
+			if !lab.Within(t, fmt.Sprintf("memory=%d", memory), false) {
+				return
+			}
+			on := gpu(t, ops.DeviceOptions{})
+			n, err := New(Spec{Family: "tcn", Depth: 3, Width: 16, Kernels: []int{5}, BatchNorm: true}, 50, 0, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g, err := n.Graph(GraphOptions{Batch: 8, Time: 2000, Train: true, Device: on.device})
+			if err == nil { // what is left is the batch itself
+				defer g.Close()
+				drawEvents(g.Events(), 0.1, 1)
+				err = g.Queue(drawTargets(16000, 0, 1), LossWeights{Spike: 1})
+			}
+			if !errors.Is(err, driver.OutOfMemory) || !strings.Contains(err.Error(), "use a smaller batch") || strings.Contains(err.Error(), "\n") {
+				t.Fatalf("a graph that does not fit: %v", err)
+			}
+			if memory < 1_000_000 {
+				return
+			}
+			small, err := n.Graph(GraphOptions{Batch: 2, Time: 100, Train: true, Device: on.device}) // all was given back
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer small.Close()
+			if l := train(t, n, small, solver(t, n, ops.SolverOptions{Device: on.device}), 0, 2); !(l.Total > 0) {
+				t.Errorf("loss %v", l.Total)
+			}
+		})
+	}
+}
+
+// A step is few launches: a layer of events 3, a dense one 4, an activation 2, a norm 5, heads 4, the loss 2, the solver 2.
+func TestLaunchesOnGPU(t *testing.T) {
+	if !lab.Within(t, "", false) {
+		return
+	}
+	for _, c := range []struct {
+		spec Spec
+		most int
+	}{
+		{Spec{Family: "fcn", Window: 6, Width: 19}, 13},
+		{Spec{Family: "tcn", Depth: 7, Width: 8, Kernels: []int{3}}, 13 + 6*6},
+		{Spec{Family: "tcn", Depth: 7, Width: 8, Kernels: []int{3}, BatchNorm: true}, 13 + 6*6 + 7*5},
+	} {
+		on := gpu(t, ops.DeviceOptions{})
+		n, g := open(t, c.spec, 5, 0, GraphOptions{Batch: 2, Time: 30, Train: true, Device: on.device})
+		s := solver(t, n, ops.SolverOptions{ClipNorm: 1, Device: on.device})
+		train(t, n, g, s, 0, 1)
+		before := on.device.Launches()
+		train(t, n, g, s, 0, 1)
+		if made := on.device.Launches() - before; made > c.most {
+			t.Errorf("%s: %d launches a step, want at most %d", c.spec.Title(), made, c.most)
+		}
+	}
+}
+
+// TF32 rounds factors to 10 bits, 5e-4 of each: logits move, by less than 1 %.
+func TestTF32OnGPU(t *testing.T) {
+	if !lab.Within(t, "", true) {
+		return
+	}
+	var logits [][]float32
+	for _, tf32 := range []bool{false, true} {
+		on := gpu(t, ops.DeviceOptions{TF32: tf32})
+		if name := on.device.Name(); !strings.Contains(name, "cuBLAS 12.4.5") || strings.Contains(name, "TF32") != tf32 {
+			t.Errorf("with TF32 %v: %s", tf32, name)
+		}
+		_, g := open(t, small[7].spec, small[7].inputs, 0, GraphOptions{Batch: 2, Time: 40, Device: on.device})
+		if _, err := g.Run(nil, LossWeights{}); err != nil {
+			t.Fatal(err)
+		}
+		logits = append(logits, slices.Clone(g.Logit()))
+	}
+	var want []float64
+	for _, v := range logits[0] {
+		want = append(want, float64(v))
+	}
+	near(t, "logit", logits[1], want, 0.01)
+	if slices.Equal(logits[0], logits[1]) {
+		t.Error("TF32 changed nothing")
+	}
+}
+
+// A GPU that is lost in the middle says so in one sentence wherever it shows; weights and solver state stay those of
+// the last ReadBack, and training goes on from them elsewhere.
+func TestLostGPU(t *testing.T) {
+	for _, at := range []int{400, 700, 1100} {
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			if !lab.Within(t, fmt.Sprintf("lost=%d", at), false) {
+				return
+			}
+			on := gpu(t, ops.DeviceOptions{})
+			n, g := open(t, small[6].spec, small[6].inputs, 0, GraphOptions{Batch: 2, Time: 30, Train: true, Device: on.device})
+			s := solver(t, n, ops.SolverOptions{Device: on.device, ClipNorm: 1})
+			var saved [][]float32
+			keep := func() error {
+				if err := n.ReadBack(on.device); err != nil {
+					return err
+				}
+				if err := s.ReadBack(); err != nil {
+					return err
+				}
+				saved = nil
+				for _, w := range n.weights {
+					saved = append(saved, slices.Clone(data(w.Value)))
+				}
+				for _, x := range s.State() {
+					saved = append(saved, slices.Clone(data(x.Value)))
+				}
+				return nil
+			}
+			var err error
+			targets := drawTargets(60, 0, 1)
+			for i := 0; err == nil && i < 1000; i++ {
+				if _, err = g.Run(targets, LossWeights{Spike: 1, Voltage: 1}); err == nil {
+					err = s.Step(trainable(n), g.Gradients(), 0.01)
+				}
+				if err == nil && i%3 == 0 {
+					err = keep()
+				}
+			}
+			if !errors.Is(err, driver.DeviceLost) || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "--resume") {
+				t.Fatalf("the loss of the GPU: %v", err)
+			}
+			t.Log(err)
+			if err := n.ReadBack(on.device); !errors.Is(err, driver.DeviceLost) {
+				t.Errorf("reading back from a lost GPU: %v", err)
+			}
+			if len(saved) == 0 {
+				t.Fatal("lost before anything was read back: the test wants it later")
+			}
+			for i, w := range n.weights {
+				if !slices.Equal(data(w.Value), saved[i]) {
+					t.Errorf("%s is not what was read back", w.Name)
+				}
+			}
+			for i, x := range s.State() {
+				if !slices.Equal(data(x.Value), saved[len(n.weights)+i]) {
+					t.Errorf("%s is not what was read back", x.Name)
+				}
+			}
+			cpu, err := n.Graph(GraphOptions{Batch: 2, Time: 30, Train: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer cpu.Close()
+			c := solver(t, n, ops.SolverOptions{ClipNorm: 1})
+			if err := c.Restore(s.State()); err != nil {
+				t.Fatal(err)
+			}
+			train(t, n, cpu, c, 0, 2)
+		})
 	}
 }

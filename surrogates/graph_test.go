@@ -21,6 +21,7 @@ var small = []struct {
 	{"filter longer than the window", Spec{Family: "filter", Window: 40}, 3},
 	{"fcn", Spec{Family: "fcn", Window: 6, Width: 19}, 7},
 	{"fcn wide", Spec{Family: "fcn", Window: 4, Width: 150, Activation: "silu"}, 6},
+	{"fcn in slices", Spec{Family: "fcn", Window: 3, Width: 48, Activation: "gelu"}, 5},
 	{"fcn norm", Spec{Family: "fcn", Window: 5, Width: 8, Activation: "tanh", BatchNorm: true}, 7},
 	{"tcn", Spec{Family: "tcn", Depth: 3, Width: 17, Kernels: []int{5, 3, 2}, Activation: "gelu"}, 6},
 	{"tcn dilated", Spec{Family: "tcn", Depth: 3, Width: 16, Kernels: []int{3}, Dilations: []int{2, 1, 4}, Activation: "silu"}, 6},

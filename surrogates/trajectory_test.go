@@ -27,7 +27,9 @@ func draw(salt uint32, n int) []float32 {
 // learning rates and loss weights, and compares losses step by step, weights and running statistics at the end. Theirs
 // is float64: the tolerances leave room for 20 steps of Adam at float32, whose first steps are signs of gradients, at
 // a total path of 0.12 per weight.
-func TestTrajectory(t *testing.T) {
+func TestTrajectory(t *testing.T) { testTrajectory(t, where{}) }
+
+func testTrajectory(t *testing.T, on where) {
 	raw, err := os.ReadFile("testdata/trajectory.json")
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +80,7 @@ func TestTrajectory(t *testing.T) {
 					}
 				}
 			}
-			g, err := n.Graph(GraphOptions{Batch: B, Time: T, BurnIn: s.burnIn, Train: true, Threads: 2})
+			g, err := n.Graph(GraphOptions{Batch: B, Time: T, BurnIn: s.burnIn, Train: true, Threads: 2, Device: on.device})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +100,7 @@ func TestTrajectory(t *testing.T) {
 				}
 				targets.Voltage[i] *= 2
 			}
-			solver, err := ops.NewSolver(s.solver, ops.SolverOptions{ClipNorm: s.clip, Threads: 2})
+			solver, err := ops.NewSolver(s.solver, ops.SolverOptions{ClipNorm: s.clip, Threads: 2, Device: on.device})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -117,6 +119,9 @@ func TestTrajectory(t *testing.T) {
 				if err := solver.Step(trainable(n), g.Gradients(), 0.01/(1+0.1*float64(i))); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if err := n.ReadBack(on.device); err != nil {
+				t.Fatal(err)
 			}
 			near(t, "losses", losses, c.Losses, 1e-5)
 			at, running := 0, 0

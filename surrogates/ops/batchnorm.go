@@ -53,11 +53,11 @@ func (b *Builder) BatchNorm(x, gamma, beta *G.Node, mean, variance *tensor.Dense
 		if err != nil {
 			return nil, err
 		}
-		dgamma, err := b.apply("batch norm dgamma", tensor.Shape{xs[2]}, row(1), row(1).gpu(b), nil, nil, sums)
+		dgamma, err := row(1).of(b, "batch norm dgamma", sums)
 		if err != nil {
 			return nil, err
 		}
-		dbeta, err := b.apply("batch norm dbeta", tensor.Shape{xs[2]}, row(0), row(0).gpu(b), nil, nil, sums)
+		dbeta, err := row(0).of(b, "batch norm dbeta", sums)
 		return G.Nodes{dx, dgamma, dbeta, nil}, err
 	}
 	return b.apply("batch norm", xs.Clone(), &normCPU{norm: n}, n.gpu, []bool{true, true, true, false}, diff, x, gamma, beta, stats)

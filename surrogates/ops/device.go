@@ -3,7 +3,6 @@ package ops
 import (
 	"fmt"
 	"math"
-	"sync"
 	"unsafe"
 
 	"gorgonia.org/tensor"
@@ -19,7 +18,8 @@ type DeviceOptions struct {
 }
 
 // Device is a GPU that graphs and solvers of one training run on: a queue of work, the kernels, and the tensors that
-// live there. None of its kernels has run on a GPU unless bench/results/gpu says so; all are tested on the fake driver.
+// live there. One goroutine uses it at a time; trainings side by side each open their own on one context. None of its
+// kernels has run on a GPU yet unless bench/results/gpu says so; all are tested on the fake driver.
 type Device struct {
 	c       *driver.Context
 	queue   *driver.Stream // all computation, in order
@@ -30,12 +30,13 @@ type Device struct {
 	blas    *driver.BLAS // nil: our own product
 	math    driver.Math
 
-	mu     sync.Mutex // held by a burst; a graph's and its solver's never overlap
 	memory map[uintptr]*resident
 	// Scratch of reductions and convolutions: work on the queue is in order, so all share it.
 	partial *driver.Buffer[float64]
 	counter *driver.Buffer[uint32]
 	space   *driver.Buffer[float32]
+
+	launches int
 }
 
 // resident is a tensor on the device, found by its host memory if it stands for a tensor of the host, else by its
@@ -45,6 +46,7 @@ type resident struct {
 	value *tensor.Dense // over the device's addresses: not for the host to read
 	buf   *driver.Buffer[float32]
 	users int
+	part  bool // of another's buffer, which is freed there
 }
 
 const blockThreads = 256 // BLOCK_THREADS of grid.h
@@ -126,19 +128,26 @@ func (d *Device) Close() error {
 
 // burst gathers what f launches and queues it in one visit to the driver.
 func (d *Device) burst(f func() error) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	err := d.queue.Burst(func(s *driver.Stream) error {
+	return d.queue.Burst(func(s *driver.Stream) error {
 		d.s = s
 		defer func() { d.s = d.queue }()
 		return f()
 	})
-	return err
 }
+
+// Launches is how many kernels and products were queued so far.
+func (d *Device) Launches() int { return d.launches }
 
 // launch queues a kernel on so many blocks.
 func (d *Device) launch(kernel string, blocks int, args ...any) error {
+	d.launches++
 	return d.kernels["nets_"+kernel].Launch(d.s, driver.Shape{Grid: [3]int{blocks}, Block: [3]int{blockThreads}}, args...)
+}
+
+// multiply queues a product by cuBLAS.
+func (d *Device) multiply(a, b driver.Matrix, beta float32, c driver.Matrix) error {
+	d.launches++
+	return d.blas.Multiply(d.s, d.math, 1, 1, a, b, beta, c)
 }
 
 // each queues a kernel with a thread for each of n elements.
@@ -218,7 +227,9 @@ func (d *Device) over(buf *driver.Buffer[float32], shape tensor.Shape) *resident
 // free gives a tensor's memory back.
 func (d *Device) free(r *resident) {
 	delete(d.memory, r.value.Uintptr())
-	_ = r.buf.Free() // a lost device has freed it
+	if !r.part {
+		_ = r.buf.Free() // a lost device has freed it
+	}
 }
 
 // Adopt gives tensors of the host a place on the device and copies them there, unless they have one. Each needs a Release.

@@ -72,7 +72,7 @@ func (c *conv) gpu(in []operand, out *driver.Buffer[float32]) error {
 		return err
 	}
 	w := driver.Matrix{Memory: in[1].buf, Rows: c.taps * c.cin, Cols: c.cout}
-	return d.blas.Multiply(d.s, d.math, 1, 1, c.windows(), w, 1, driver.Matrix{Memory: out, Rows: c.rowsTotal(), Cols: c.cout})
+	return d.multiply(c.windows(), w, 1, driver.Matrix{Memory: out, Rows: c.rowsTotal(), Cols: c.cout})
 }
 
 func (c *conv) gpuDX(in []operand, out *driver.Buffer[float32]) error {
@@ -82,7 +82,7 @@ func (c *conv) gpuDX(in []operand, out *driver.Buffer[float32]) error {
 	}
 	dy := driver.Matrix{Memory: in[1].buf, Rows: c.rowsTotal(), Cols: c.cout}
 	w := driver.Matrix{Memory: in[0].buf, Rows: c.taps * c.cin, Cols: c.cout, Transposed: true}
-	if err := d.blas.Multiply(d.s, d.math, 1, 1, dy, w, 0, c.windows()); err != nil {
+	if err := d.multiply(dy, w, 0, c.windows()); err != nil {
 		return err
 	}
 	return d.each("fold", out.Len(), d.space, out, uint32(out.Len()), uint32(c.time), uint32(c.cin), uint32(c.taps), uint32(c.dilation))
@@ -106,6 +106,6 @@ func (c *conv) gpuDW(in []operand, out *driver.Buffer[float32]) error {
 	}
 	x := c.windows()
 	x.Transposed = true
-	return d.blas.Multiply(d.s, d.math, 1, 1, x, driver.Matrix{Memory: in[1].buf, Rows: c.rowsTotal(), Cols: c.cout}, 0,
+	return d.multiply(x, driver.Matrix{Memory: in[1].buf, Rows: c.rowsTotal(), Cols: c.cout}, 0,
 		driver.Matrix{Memory: out, Rows: c.taps * c.cin, Cols: c.cout})
 }

@@ -171,6 +171,20 @@ func (b *Builder) place(shape tensor.Shape) (*resident, error) {
 	return d.over(part, shape), nil
 }
 
+// view makes an op's output a part of another's on the device, in place of its own.
+func (b *Builder) view(o *op, part *driver.Buffer[float32]) {
+	own := b.held[len(b.held)-1]
+	b.held = b.held[:len(b.held)-1]
+	b.device.free(own)
+	r := b.device.over(part, own.value.Shape())
+	o.out, o.buf = r.value, part
+	if at := r.value.Uintptr(); b.device.memory[at] == nil { // the first row is found as the whole
+		r.part = true
+		b.device.memory[at] = r
+		b.held = append(b.held, r)
+	}
+}
+
 // Do runs the body. The slices of inputs whose tensors are the last run's are kept: taking them anew allocates.
 func (o *op) Do(in ...G.Value) (G.Value, error) {
 	if len(in) != len(o.in) {

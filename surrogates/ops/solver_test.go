@@ -26,6 +26,31 @@ func tensors(seed uint64) []*tensor.Dense {
 	return ts
 }
 
+// bench is what a solver runs on: the CPU where the device is nil.
+type bench struct{ device *Device }
+
+// place puts tensors where the solver is.
+func (b bench) place(t *testing.T, ts []*tensor.Dense) []*tensor.Dense {
+	t.Helper()
+	if b.device != nil {
+		if err := b.device.Adopt(ts...); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { b.device.Release(ts...) })
+	}
+	return ts
+}
+
+// back brings tensors' values back to the host.
+func (b bench) back(t *testing.T, ts []*tensor.Dense) {
+	t.Helper()
+	if b.device != nil {
+		if err := b.device.ReadBack(ts...); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func newSolver(t *testing.T, kind string, o SolverOptions) *Solver {
 	t.Helper()
 	s, err := NewSolver(kind, o)
@@ -37,11 +62,13 @@ func newSolver(t *testing.T, kind string, o SolverOptions) *Solver {
 }
 
 // TestSolver compares with the papers' formulas in float64, one weight at a time; float32 moments leave 1e-6 of a step.
-func TestSolver(t *testing.T) {
+func TestSolver(t *testing.T) { testSolver(t, bench{}) }
+
+func testSolver(t *testing.T, on bench) {
 	for _, kind := range []string{"adam", "nadam"} {
 		for _, clip := range []float64{0, 0.5} {
-			s := newSolver(t, kind, SolverOptions{ClipNorm: clip, Threads: 2})
-			params := tensors(1)
+			s := newSolver(t, kind, SolverOptions{ClipNorm: clip, Threads: 2, Device: on.device})
+			params := on.place(t, tensors(1))
 			n := 0
 			for _, p := range params {
 				n += p.Shape().TotalSize()
@@ -54,7 +81,7 @@ func TestSolver(t *testing.T) {
 			}
 			product := 1.0
 			for step := 1; step <= 12; step++ {
-				lr, grads := 0.01*float64(step), tensors(uint64(step)+1)
+				lr, grads := 0.01*float64(step), on.place(t, tensors(uint64(step)+1))
 				if err := s.Step(params, grads, lr); err != nil {
 					t.Fatal(err)
 				}
@@ -68,6 +95,9 @@ func TestSolver(t *testing.T) {
 				scale := 1.0
 				if clip > 0 {
 					scale = math.Min(1, clip/math.Sqrt(norm))
+					if err := s.ReadBack(); err != nil {
+						t.Fatal(err)
+					}
 					if got := s.GradientNorm(); math.Abs(got-math.Sqrt(norm)) > 1e-5*got {
 						t.Errorf("gradient norm %v, want %v", got, math.Sqrt(norm))
 					}
@@ -85,6 +115,7 @@ func TestSolver(t *testing.T) {
 					}
 				}
 			}
+			on.back(t, params)
 			i := 0
 			for _, p := range params {
 				for _, x := range floats(p) {
@@ -99,18 +130,23 @@ func TestSolver(t *testing.T) {
 }
 
 // A restored solver goes on bit for bit, and threads change nothing.
-func TestSolverRestore(t *testing.T) {
+func TestSolverRestore(t *testing.T) { testSolverRestore(t, bench{}) }
+
+func testSolverRestore(t *testing.T, on bench) {
 	for _, kind := range []string{"adam", "nadam"} {
 		names := []string{"a", "b", "c"}
-		whole, first := tensors(1), tensors(1)
-		s := newSolver(t, kind, SolverOptions{Names: names, Threads: 1, ClipNorm: 3})
-		a := newSolver(t, kind, SolverOptions{Names: names, Threads: 3, ClipNorm: 3})
+		whole, first := on.place(t, tensors(1)), on.place(t, tensors(1))
+		s := newSolver(t, kind, SolverOptions{Names: names, Threads: 1, ClipNorm: 3, Device: on.device})
+		a := newSolver(t, kind, SolverOptions{Names: names, Threads: 3, ClipNorm: 3, Device: on.device})
 		for i := range 10 {
-			if err := s.Step(whole, tensors(uint64(i)), 0.01); err != nil {
+			if err := s.Step(whole, on.place(t, tensors(uint64(i))), 0.01); err != nil {
 				t.Fatal(err)
 			}
 			if i == 4 {
-				b := newSolver(t, kind, SolverOptions{Names: names, Threads: 2, ClipNorm: 3})
+				b := newSolver(t, kind, SolverOptions{Names: names, Threads: 2, ClipNorm: 3, Device: on.device})
+				if err := a.ReadBack(); err != nil {
+					t.Fatal(err)
+				}
 				state := a.State()
 				slices.Reverse(state) // names carry the meaning
 				if err := b.Restore(state); err != nil {
@@ -119,10 +155,12 @@ func TestSolverRestore(t *testing.T) {
 				a = b
 				// The four steps so far are a's; b makes the rest.
 			}
-			if err := a.Step(first, tensors(uint64(i)), 0.01); err != nil {
+			if err := a.Step(first, on.place(t, tensors(uint64(i))), 0.01); err != nil {
 				t.Fatal(err)
 			}
 		}
+		on.back(t, whole)
+		on.back(t, first)
 		for i := range whole {
 			if !slices.Equal(floats(whole[i]), floats(first[i])) {
 				t.Errorf("%s: parameter %d differs after a restore", kind, i)

@@ -31,14 +31,16 @@ KERNEL(event_rows, const float *, w, const int *, key, const int *, range, const
   out[i] = s;
 }
 
-// dw [synapse][tap][channel] is the sum over the synapse's events, sorted by bin, of dout[row + tap * dilation].
+// dw [synapse][tap][channel] is the sum over the synapse's events, sorted by bin, of dout[row + tap * dilation]. Threads
+// go slice by slice of so many channels, so that those that run at a time read little of dout, again and again.
 KERNEL(event_grad, const float *, dout, const int *, start, const int *, row, const int *, bin, float *, dw, unsigned,
-       n, int, taps, int, channels, int, time, int, dilation) {
+       n, unsigned, slice, int, taps, int, channels, int, time, int, dilation) {
   NEEDS(start, n / taps / channels + 1);
   NEEDS(dw, n);
   EACH(i, n);
-  unsigned s = i / channels / taps, c = i % channels;
-  int64_t lag = (int64_t)(i / channels % taps) * dilation;
+  unsigned filters = n / channels, at = i / slice % filters, c = i / slice / filters * slice + i % slice;
+  unsigned s = at / taps;
+  int64_t lag = (int64_t)(at % taps) * dilation;
   int last = start[s + 1];
   float sum = 0;
 #pragma GCC unroll 4
@@ -46,7 +48,7 @@ KERNEL(event_grad, const float *, dout, const int *, start, const int *, row, co
     if (bin[e] + lag >= time) break;
     sum += dout[(row[e] + lag) * channels + c];
   }
-  dw[i] = sum;
+  dw[at * channels + c] = sum;
 }
 
 KERNEL(activate, int, kind, const float *, x, float *, y, unsigned, n) {
