@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"neq/cuda"
 	"neq/data/simulate"
 	"neq/data/traces"
 	"neq/internal/atomicfile"
@@ -98,7 +99,7 @@ func (f *flags) simulate(ctx context.Context, plan *simulate.Plan, out string) e
 			"size", "up to "+console.Bytes(int64(float64(e.Bytes)*share)), "takes", "about "+console.Duration(time.Duration(float64(e.Time)*share)))
 	}
 	bar := f.progress("simulate", int64(all), int64(all-left), "neuron-s", float64(plan.Info.Duration)/1000)
-	err = plan.Run(ctx, dev, w, simulate.Options{Threads: f.cores(), Progress: func(n int) { bar.Add(int64(n)) }})
+	err = plan.Run(ctx, []cuda.Device{dev}, w, simulate.Options{Threads: f.cores(), Progress: func(n int) { bar.Add(int64(n)) }})
 	bar.End()
 	if err != nil {
 		return err

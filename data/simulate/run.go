@@ -62,10 +62,10 @@ type Options struct {
 	Progress func(samples int) // told of samples that are done, in any order; may be nil
 }
 
-// Run simulates the shards the writer lacks and writes them, while the next one's input is drawn. When ctx is
-// cancelled it finishes and writes the shards in hand, begins no other, and returns the cause; a later run with
-// resume does the rest. Memory is bounded by three shards.
-func (p *Plan) Run(ctx context.Context, dev cuda.Device, w *traces.Writer, o Options) error {
+// Run simulates the shards the writer lacks and writes them, a shard at a time on each device, while the next one's
+// input is drawn. When ctx is cancelled it finishes and writes the shards in hand, begins no other, and returns the
+// cause; a later run with resume does the rest. Memory is bounded by two shards and one more for each device.
+func (p *Plan) Run(ctx context.Context, devices []cuda.Device, w *traces.Writer, o Options) error {
 	if o.Threads <= 0 {
 		o.Threads = runtime.NumCPU()
 	}
@@ -107,14 +107,20 @@ func (p *Plan) Run(ctx context.Context, dev cuda.Device, w *traces.Writer, o Opt
 			}
 		}
 	})
-	for d := range inputs { // integrates
-		if _, err := p.run(work, dev, d); err != nil {
-			fail(err)
-			break
-		}
-		d.batch = nil
-		outputs <- d
+	var integrating sync.WaitGroup
+	for _, dev := range devices {
+		integrating.Go(func() {
+			for d := range inputs {
+				if _, err := p.run(work, dev, d); err != nil {
+					fail(err)
+					return
+				}
+				d.batch = nil
+				outputs <- d
+			}
+		})
 	}
+	integrating.Wait()
 	close(outputs)
 	wg.Wait()
 	if work.Err() != nil {

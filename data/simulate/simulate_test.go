@@ -52,14 +52,15 @@ func device(t testing.TB, threads int) cuda.Device {
 }
 
 // write runs a plan into a new folder and returns the folder.
-func write(t testing.TB, p *Plan, threads int) string {
+func write(t testing.TB, p *Plan, threads int, more ...cuda.Device) string {
 	t.Helper()
+	devices := append([]cuda.Device{device(t, threads)}, more...)
 	dir := filepath.Join(t.TempDir(), "traces")
 	w, err := traces.Create(dir, p.Info, traces.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Run(context.Background(), device(t, threads), w, Options{Threads: threads}); err != nil {
+	if err := p.Run(context.Background(), devices, w, Options{Threads: threads}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Commit(); err != nil {
@@ -148,6 +149,11 @@ func TestSameBytes(t *testing.T) {
 					t.Error("three threads write other bytes than one")
 				}
 			})
+			t.Run("devices", func(t *testing.T) {
+				if got := digest(t, write(t, plan(t, c), 2, device(t, 1))); got != want {
+					t.Error("two devices write other bytes than one")
+				}
+			})
 			t.Run("parts", func(t *testing.T) {
 				dir := filepath.Join(t.TempDir(), "traces")
 				for _, part := range []int{2, 0, 1} {
@@ -156,7 +162,7 @@ func TestSameBytes(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if err := p.Run(context.Background(), device(t, 2), w, Options{Threads: 2}); err != nil {
+					if err := p.Run(context.Background(), []cuda.Device{device(t, 2)}, w, Options{Threads: 2}); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -175,7 +181,7 @@ func TestSameBytes(t *testing.T) {
 					t.Fatal(err)
 				}
 				ctx, cancel := context.WithCancel(context.Background())
-				err = p.Run(ctx, device(t, 1), w, Options{Threads: 1, Progress: func(int) { cancel() }})
+				err = p.Run(ctx, []cuda.Device{device(t, 1)}, w, Options{Threads: 1, Progress: func(int) { cancel() }})
 				if !errors.Is(err, context.Canceled) {
 					t.Fatalf("cancelled run: %v", err)
 				}
@@ -185,7 +191,7 @@ func TestSameBytes(t *testing.T) {
 				if n := len(w.Missing()); n == 0 || n == p.Info.Shards() {
 					t.Errorf("%d of %d shards missing after an interruption", n, p.Info.Shards())
 				}
-				if err := p.Run(context.Background(), device(t, 1), w, Options{}); err != nil {
+				if err := p.Run(context.Background(), []cuda.Device{device(t, 1)}, w, Options{}); err != nil {
 					t.Fatal(err)
 				}
 				if err := w.Commit(); err != nil {
@@ -286,7 +292,7 @@ func TestOverflowNamesTheSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = p.Run(context.Background(), device(t, 1), w, Options{})
+	err = p.Run(context.Background(), []cuda.Device{device(t, 1)}, w, Options{})
 	if err == nil || !strings.Contains(err.Error(), "sample") {
 		t.Errorf("error %v, want one that names a sample", err)
 	}
