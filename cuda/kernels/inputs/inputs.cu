@@ -1,10 +1,15 @@
-/* The GPU's side of inputs.h: one thread per synapse and group of 4 ms, a row of hit masks out. */
-#define __global__ __attribute__((global))
+/* The GPU's side of inputs.h: one thread per synapse and group of 4 ms, a row of hit masks out. The same text is
+   compiled as C for the fake driver of the tests (twin), which defines NEQ_TWIN. */
 #include "inputs.h"
-extern "C" __global__ void inputs_draw(u64 seed, u64 sample, u32 stream, int exponential, int row, int groups, int band,
-                                       const int *first, const float *kernel, const float *amplitude, unsigned char *hit) {
-  int s = __nvvm_read_ptx_sreg_ctaid_x() * __nvvm_read_ptx_sreg_ntid_x() + __nvvm_read_ptx_sreg_tid_x();
-  int t4 = __nvvm_read_ptx_sreg_ctaid_y();
+#ifndef NEQ_TWIN
+#define KERNEL(name) extern "C" __attribute__((global)) void name
+#define THREAD (__nvvm_read_ptx_sreg_ctaid_x() * __nvvm_read_ptx_sreg_ntid_x() + __nvvm_read_ptx_sreg_tid_x())
+#define BLOCK_Y __nvvm_read_ptx_sreg_ctaid_y()
+#endif
+KERNEL(inputs_draw)(u64 seed, u64 sample, u32 stream, int exponential, int row, int groups, int band,
+                    const int *first, const float *kernel, const float *amplitude, unsigned char *hit) {
+  int s = THREAD;
+  int t4 = BLOCK_Y;
   if (s >= row || t4 >= groups) return;
   float r[4] = {0, 0, 0, 0};
   for (int j = 0; j < band; j++) {
