@@ -21,21 +21,23 @@ mkdir -p "$new/bin" "$new/bench"
 "$go" build -trimpath -tags gpu -ldflags "-X main.version=$version" -o "$new/bin/neq" ./cmd/neq
 
 # Tests run in their package's folder and read what lies there, so the tree goes along.
-git ls-files -z --cached --others --exclude-standard -- cuda data surrogates trainer internal examples go.mod |
+git ls-files -z --cached --others --exclude-standard -- bench/gpu cuda data surrogates trainer internal examples go.mod |
   while IFS= read -r -d '' f; do [ ! -e "$f" ] || printf '%s\0' "$f"; done | tar --null -T - -cf - | (mkdir "$new/src" && tar -x -C "$new/src")
 cp -r "$new/src/examples" "$new/examples"
 
-"$go" list -tags gpu -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./cuda/... ./data/... ./surrogates/... ./trainer/... >"$new/packages"
-while read -r package; do
-  [ -n "$package" ] || continue
-  dir=${package#neq/}
+# The tests of all that can reach the driver, those that run on the GPU first.
+"$go" list -tags gpu -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' \
+  ./bench/gpu ./cuda/... ./surrogates/... ./trainer/... ./data/... | while read -r dir; do
+  dir=${dir#"$PWD"/}
+  "$go" list -tags gpu -deps -test "./$dir" | grep -qx 'neq/cuda/driver' || continue
   "$go" test -c -tags gpu -o "$new/src/$dir/$(basename "$dir").test" "./$dir"
-  # What can reach the driver is run under compute-sanitizer too.
-  if "$go" list -tags gpu -deps -test "./$dir" | grep -qx 'neq/cuda/driver'; then echo "$dir gpu"; else echo "$dir cpu"; fi
-done <"$new/packages" | tee "$new/tests"
-rm "$new/packages"
-if ! "$new/src/cuda/driver/driver.test" -test.list '^BenchmarkLaunch$' | grep -q Launch; then
-  echo "bundle.sh: cuda/driver has no BenchmarkLaunch: gpu-check needs it to tell whether the GPU works" >&2
+  echo "$dir"
+done | tee "$new/tests"
+for dir in bench/gpu cuda/driver; do
+  grep -qx "$dir" "$new/tests" || { echo "bundle.sh: the tests of $dir were not built" >&2; exit 1; }
+done
+if ! "$new/src/bench/gpu/gpu.test" -test.list '^TestGPUMemory$' | grep -q Memory; then
+  echo "bundle.sh: bench/gpu has no TestGPUMemory: gpu-check needs it to tell whether the GPU works" >&2
   exit 1
 fi
 
@@ -45,7 +47,7 @@ for f in "$new/bin/neq" "$new"/src/cuda/driver/driver.test; do
     exit 1
   fi
 done
-glibc=$(for f in "$new/bin/neq" "$new"/src/*/*.test "$new"/src/*/*/*.test; do readelf -V "$f"; done | grep -o 'GLIBC_2\.[0-9.]*' | sort -Vu | tail -1)
+glibc=$(for f in "$new/bin/neq" "$new"/src/cuda/driver/driver.test; do readelf -V "$f"; done | grep -o 'GLIBC_2\.[0-9.]*' | sort -Vu | tail -1)
 
 cp bench/gpu/step_torch_cuda.py "$new/bench/"
 cp bench/gpu/check.sh "$new/gpu-check"

@@ -95,11 +95,30 @@ func batch(t testing.TB, cfg neuron.Config, o neuron.Options, in input, first, l
 	if in.amp != 0 {
 		amp := make([]float32, lanes)
 		for l := range amp {
-			amp[l] = float32(in.amp * cell.CurrentScale * (0.9 + 0.2*float64((first+l)%1024)/1024))
+			amp[l] = float32(in.amp * cell.CurrentScale * (0.9 + 0.2*float64((first+l)%256)/256))
 		}
 		b.Current = []cuda.Current{{From: 0, To: int32(b.Steps), Amp: amp}}
 	}
 	return cell, b
+}
+
+// repeat makes a batch n times as large, with the same lanes over and over: drawing a GPU full of events takes the CPU long.
+func repeat(b *cuda.Batch, n int) {
+	each := b.Events.Offset[b.Lanes]
+	offset := make([]int64, 0, b.Lanes*n+1)
+	for i := range n {
+		for _, at := range b.Events.Offset[:b.Lanes] {
+			offset = append(offset, at+int64(i)*each)
+		}
+	}
+	b.Events.Offset = append(offset, int64(n)*each)
+	b.Events.Step = slices.Repeat(b.Events.Step, n)
+	b.Events.Receptor = slices.Repeat(b.Events.Receptor, n)
+	b.Events.Weight = slices.Repeat(b.Events.Weight, n)
+	for i := range b.Current {
+		b.Current[i].Amp = slices.Repeat(b.Current[i].Amp, n)
+	}
+	b.Lanes *= n
 }
 
 func run(t testing.TB, d cuda.Device, c *neuron.Cell, b *cuda.Batch) {
@@ -249,12 +268,14 @@ func TestGPUHodgkinHuxleyIsNEURONs(t *testing.T) {
 func BenchmarkGPUCells(b *testing.B) {
 	lanes, ms := 1<<18, 500
 	if testing.Short() {
-		lanes, ms = 1<<8, 20
+		lanes, ms = 1<<9, 20
 	}
 	d := open(b)
 	for _, c := range cases {
 		b.Run(c.name, func(b *testing.B) {
-			cell, bt := batch(b, c.cfg, c.o, c.in, 0, lanes, ms)
+			const distinct = 1 << 8
+			cell, bt := batch(b, c.cfg, c.o, c.in, 0, distinct, ms)
+			repeat(bt, lanes/distinct)
 			run(b, d, cell, bt) // takes memory, compiles
 			for b.Loop() {
 				run(b, d, cell, bt)

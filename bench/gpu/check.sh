@@ -97,11 +97,11 @@ put "- in use by others at the start: $(nvidia-smi --query-compute-apps=pid,used
 
 heading "The GPU starts"
 "$here/bin/neq" doctor 2>&1 | sed 's/^/    /' | tee -a "$out"
-stand="'$here/src/cuda/driver/driver.test' -test.list '^BenchmarkLaunch\$' | grep Launch"
-cd "$here/src/cuda/driver" || exit 1
-step "probe and launch" 40 ./driver.test -test.run '^$' -test.bench '^BenchmarkLaunch$' -test.benchtime 2000x
+cd "$here/src/bench/gpu" || exit 1
+stand="./gpu.test -test.list '^TestGPUMemory\$' | grep TestGPUMemory"
+step "probe, context, memory" 40 ./gpu.test -test.v -test.run '^TestGPUMemory$'
 tail_of 12
-if [ -z "$dry" ] && { [ $status != passed ] || ! grep -q 'ns/op' "$work/log"; }; then
+if [ -z "$dry" ] && { [ $status != passed ] || ! grep -q '^--- PASS' "$work/log"; }; then
   put ""
   put "The GPU could not be used, for the reason above. Nothing else was run."
   echo "gpu-check: the GPU could not be used: $out" >&2
@@ -127,35 +127,40 @@ tally() {
       if (wanting) { printf "    %d tests found no GPU: %s\n", wanting, first; exit 1 }
     }' "$work/log"
 }
-command -v gcc >/dev/null || put "(no gcc here: the tests that compile a driver of their own cannot run, and need no GPU)"
+put "Those of bench/gpu run on this GPU; the others on the CPU and, where gcc is, on a driver of their own that runs the"
+put "kernels' source on the host."
+command -v gcc >/dev/null || put "There is no gcc here."
 until=$(($(date +%s) + 170))
-while read -r dir kind; do
+while read -r dir; do
   rest=$((until - $(date +%s)))
-  [ "$rest" -lt 70 ] || rest=70
+  most=50
+  [ "$dir" != bench/gpu ] || most=110
+  [ "$rest" -lt $most ] || rest=$most
   cd "$here/src/$dir" || exit 1
   binary=./$(basename "$dir").test
   stand="$binary -test.list . | grep -c '^Test'"
-  step "tests of $dir ($kind)" "$rest" "$binary" -test.v -test.timeout 0
+  step "tests of $dir" "$rest" "$binary" -test.v -test.timeout 0
   if [ -n "$dry" ]; then tail_of 1; continue; fi
-  if ! tally >"$work/tally"; then summary failed 0 "tests of $dir: a GPU was not found where one is"; fi
+  if ! tally >"$work/tally"; then summary failed 0 "tests of $dir: no GPU was found where one is"; fi
   tee -a "$out" <"$work/tally"
+  if [ "$dir" = bench/gpu ]; then # what was found: distances from the CPU and from NEURON
+    sed -n 's/^ *[a-z_]*_test\.go:[0-9]*: /    /p' "$work/log" | grep -v 'needs ' | cut -c1-200 | tee -a "$out"
+  fi
 done <"$here/tests"
 
 heading "Benchmarks"
-# Benchmarks of the GPU have GPU, Device or Launch in their names.
 : >"$work/ours"
-until=$(($(date +%s) + 90))
-while read -r dir kind; do
-  [ "$kind" = gpu ] || continue
+until=$(($(date +%s) + 110))
+while read -r dir; do
   cd "$here/src/$dir" || exit 1
   binary=./$(basename "$dir").test
-  for b in $("$binary" -test.list '^Benchmark.*(GPU|Device|Launch)' | grep '^Benchmark'); do
+  for b in $("$binary" -test.list '^Benchmark(GPU|Launch$)' | grep '^Benchmark'); do
     rest=$((until - $(date +%s)))
-    [ "$rest" -lt 45 ] || rest=45
+    [ "$rest" -lt 60 ] || rest=60
     stand="echo '$b/fcn/fp32-16  1  1000 ns/op  1.0 bio-s/s'"
-    step "$b of $dir" "$rest" "$binary" -test.run '^$' -test.bench "^$b\$" -test.benchtime 500ms -test.timeout 0
-    grep -E '^Benchmark|SKIP|FAIL|panic' "$work/log" | tee -a "$work/ours" | cut -c1-200 | sed 's/^/    /' | tee -a "$out"
-    if [ -z "$dry" ] && grep -q 'SKIP' "$work/log"; then summary failed 0 "$b of $dir: skipped where a GPU is"; fi
+    step "$b" "$rest" "$binary" -test.run '^$' -test.bench "^$b\$" -test.benchtime 500ms -test.timeout 0
+    grep -E '^Benchmark|SKIP|FAIL|panic|_test\.go' "$work/log" | tee -a "$work/ours" | cut -c1-200 | sed 's/^/    /' | tee -a "$out"
+    if [ -z "$dry" ] && grep -q 'SKIP' "$work/log"; then summary failed 0 "$b: skipped where a GPU is"; fi
   done
 done <"$here/tests"
 
@@ -217,22 +222,15 @@ if [ -z "$sanitizer" ] && [ -z "$dry" ]; then
   absent "compute-sanitizer" "it is not on this machine (it comes with the CUDA toolkit; Debian: nvidia-cuda-toolkit)"
 else
   [ -z "$sanitizer" ] || put "$("$sanitizer" --version 2>/dev/null | tail -n 1)"
-  export NEQ_TEST_IN_FAKE=none # tests of a driver of our own stand aside: there is no GPU in them
   tools=3
+  cd "$here/src/bench/gpu" || exit 1
   for tool in memcheck racecheck initcheck; do
     until=$(($(date +%s) + ($(left) - 5) / tools))
     tools=$((tools - 1))
-    while read -r dir kind; do
-      [ "$kind" = gpu ] || continue
-      cd "$here/src/$dir" || exit 1
-      binary=./$(basename "$dir").test
-      tests=$("$binary" -test.list 'GPU|Device' | grep '^Test' | tr '\n' '|' | sed 's/|$//')
-      [ -n "$tests" ] || { absent "$tool of $dir" "no test in it has GPU or Device in its name"; continue; }
-      stand="$binary -test.list '$tests' | grep -q Test"
-      step "$tool of $dir" $((until - $(date +%s))) "${sanitizer:-compute-sanitizer}" --tool "$tool" --target-processes all --error-exitcode 99 \
-        --print-limit 20 "$binary" -test.short -test.timeout 0 -test.run "^($tests)\$"
-      if [ $status != passed ]; then tail_of 25; else grep 'ERROR SUMMARY' "$work/log" | tail -n 1 | sed 's/^/    /' | tee -a "$out"; fi
-    done <"$here/tests"
+    stand="./gpu.test -test.list '^TestGPU' | grep -q Test"
+    step "$tool" $((until - $(date +%s))) "${sanitizer:-compute-sanitizer}" --tool "$tool" --target-processes all --error-exitcode 99 \
+      --print-limit 20 ./gpu.test -test.v -test.short -test.timeout 0
+    if [ $status != passed ]; then tail_of 25; else grep 'ERROR SUMMARY' "$work/log" | tail -n 1 | sed 's/^/    /' | tee -a "$out"; fi
   done
 fi
 
