@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	lab.Twins = map[string]string{"nets": "#define NETS_TWIN\n#include \"" + source + "\"\n"}
+	lab.Twins = map[string]string{"nets": "#pragma GCC optimize(\"O2\")\n#define NETS_TWIN\n#include \"" + source + "\"\n"}
 	code := m.Run()
 	lab.Close()
 	os.Exit(code)
@@ -142,10 +142,10 @@ func TestTrainingOnGPU(t *testing.T) {
 	for _, c := range small {
 		t.Run(c.name, func(t *testing.T) {
 			o := GraphOptions{Batch: 3, Time: 41, BurnIn: 6, Train: true, Threads: 2}
-			run := func(on where) (Loss, [][]float32) {
+			run := func(on where, steps int) (Loss, [][]float32) {
 				o.Device = on.device
 				n, g := open(t, c.spec, c.inputs, 1, o)
-				l := train(t, n, g, solver(t, n, ops.SolverOptions{ClipNorm: 0.5, Device: on.device}), 1, 20)
+				l := train(t, n, g, solver(t, n, ops.SolverOptions{ClipNorm: 0.5, Device: on.device}), 1, steps)
 				if err := n.ReadBack(on.device); err != nil {
 					t.Fatal(err)
 				}
@@ -156,9 +156,9 @@ func TestTrainingOnGPU(t *testing.T) {
 				l.Auxiliary = slices.Clone(l.Auxiliary)
 				return l, ws
 			}
-			want, weights := run(where{})
+			want, weights := run(where{}, 20)
 			on := gpu(t, ops.DeviceOptions{})
-			got, onGPU := run(on)
+			got, onGPU := run(on, 20)
 			near(t, "loss", []float32{got.Total, got.Spike, got.Voltage, got.Auxiliary[0]},
 				[]float64{float64(want.Total), float64(want.Spike), float64(want.Voltage), float64(want.Auxiliary[0])}, 1e-4)
 			worst := 0.0
@@ -171,10 +171,11 @@ func TestTrainingOnGPU(t *testing.T) {
 				t.Errorf("a weight is %g from the CPU's", worst)
 			}
 			t.Logf("weights within %.2g of the CPU's", worst)
+			_, short := run(on, 3)
 			t.Setenv("NETS_TWIN_ORDER", "reverse")
-			_, again := run(gpu(t, ops.DeviceOptions{}))
+			_, again := run(on, 3)
 			for i := range again {
-				if !slices.Equal(again[i], onGPU[i]) {
+				if !slices.Equal(again[i], short[i]) {
 					t.Fatalf("weights %d depend on the order of blocks and threads: a barrier is missing", i)
 				}
 			}
@@ -392,5 +393,40 @@ func TestLostGPU(t *testing.T) {
 			}
 			train(t, n, cpu, c, 0, 2)
 		})
+	}
+}
+
+// At the published sizes (Beniaguev, Segev & London 2021) gradients agree to 1e-4 of the largest of their tensor.
+func TestPublishedSizesOnGPU(t *testing.T) {
+	if !lab.Within(t, "memory=1000000000", false) {
+		return
+	}
+	on := gpu(t, ops.DeviceOptions{})
+	for _, c := range []struct {
+		spec  Spec
+		batch int
+	}{
+		{Spec{Family: "fcn", Window: 43, Width: 128}, 2},
+		{Spec{Family: "tcn", Depth: 2, Width: 128, Kernels: []int{54, 12}, BatchNorm: true}, 1},
+	} {
+		var loss [2]Loss
+		var grads [2][][]float32
+		for i, w := range []where{{}, on} {
+			_, g := open(t, c.spec, 1278, 0, GraphOptions{Batch: c.batch, Time: 400, BurnIn: 50, Train: true, Device: w.device})
+			drawEvents(g.Events(), 0.011, 1)
+			var err error
+			if loss[i], err = g.Run(drawTargets(c.batch*400, 0, 1), LossWeights{Spike: 1, Voltage: 0.02}); err != nil {
+				t.Fatal(err)
+			}
+			grads[i] = w.gradients(t, g)
+		}
+		near(t, "loss", []float32{loss[1].Total}, []float64{float64(loss[0].Total)}, 1e-5)
+		for i, want := range grads[0] {
+			var w []float64
+			for _, v := range want {
+				w = append(w, float64(v))
+			}
+			near(t, fmt.Sprintf("%s: gradient %d", c.spec.Title(), i), grads[1][i], w, 1e-4)
+		}
 	}
 }

@@ -2,7 +2,7 @@ package ops
 
 import (
 	"fmt"
-	"math"
+	"unsafe"
 
 	"gorgonia.org/tensor"
 
@@ -62,8 +62,8 @@ func (q *DeviceBatch) send(targets bool) error {
 			return err
 		}
 	}
-	e, heads := q.e, len(q.scores.Terms)
-	rows, n := e.Batch*e.Time, len(e.key)
+	e, o, heads := q.e, q.e.device, len(q.scores.Terms)
+	rows, n := e.Batch*e.Time, len(o.key)
 	at := 0
 	part := func(n int) (from, to int) { from = at; at += max(n, 1); return from, at }
 	type span struct{ from, to int }
@@ -85,22 +85,17 @@ func (q *DeviceBatch) send(targets bool) error {
 		}
 	}
 	p := s.pinned.Slice()
-	copy(p[spans[0].from:], e.ranges)
-	for i, v := range e.start {
-		p[spans[1].from+i] = int32(v)
-	}
+	copy(p[spans[0].from:], o.ranges)
+	copy(p[spans[1].from:], o.start)
 	if targets {
-		for h := range heads {
-			p[spans[2].from+h] = int32(math.Float32bits(q.scores.Weights[h]))
-			to := p[spans[3].from+h*rows:][:rows]
-			for i, v := range q.scores.Targets[h] {
-				to[i] = int32(math.Float32bits(v))
-			}
+		copy(p[spans[2].from:], bits(q.scores.Weights))
+		for h, target := range q.scores.Targets {
+			copy(p[spans[3].from+h*rows:], bits(target))
 		}
 	}
-	copy(p[spans[4].from:], e.key)
-	copy(p[spans[5].from:], e.row)
-	copy(p[spans[6].from:], e.bin)
+	copy(p[spans[4].from:], o.key)
+	copy(p[spans[5].from:], o.row)
+	copy(p[spans[6].from:], o.bin)
 	for i, to := range []**driver.Buffer[int32]{&s.ranges, &s.start, &s.weights, &s.targets, &s.key, &s.row, &s.bin} {
 		var err error
 		if *to, err = s.words.Part(spans[i].from, spans[i].to); err != nil {
@@ -128,6 +123,11 @@ func (q *DeviceBatch) send(targets bool) error {
 	})
 	q.now, s.underway = s, err == nil
 	return err
+}
+
+// bits are numbers as words.
+func bits(v []float32) []int32 {
+	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(v))), len(v))
 }
 
 // Run sends the batch and queues what f launches on it, the sums of the loss's terms too where score says so.

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	lab.Twins = map[string]string{"nets": "#define NETS_TWIN\n#include \"" + source + "\"\n"}
+	lab.Twins = map[string]string{"nets": "#pragma GCC optimize(\"O2\")\n#define NETS_TWIN\n#include \"" + source + "\"\n"}
 	code := m.Run()
 	lab.Close()
 	os.Exit(code)

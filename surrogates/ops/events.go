@@ -14,9 +14,8 @@ type Events struct {
 	Bin, Synapse        []int32 // 0 <= Bin < Time, 0 <= Synapse < Inputs
 
 	taps, dilation, block int
-	ranges                []int32 // for a GPU: [2*row] of every output row the first of its events, and the one past the last
-	onDevice              bool
-	narrow                bool // fewer channels than a vector has lanes: an event adds its block in one go
+	device                *deviceOrders // in place of the orders below
+	narrow                bool          // fewer channels than a vector has lanes: an event adds its block in one go
 	// Synapse-major: sorted by synapse, bin, batch row.
 	start []int64 // [Inputs+1]
 	row   []int32 // batch row*Time + bin
@@ -48,7 +47,7 @@ func (b *Builder) NewEvents(batch, time, inputs, taps, dilation, channels int) (
 	e.narrow = channels < b.kernels.Lanes()
 	e.block = max(1, min(inputs, blockBytes/(4*taps*channels)))
 	if b.device != nil {
-		e.onDevice, e.narrow, e.block = true, false, inputs // one order, by bin
+		e.device = newDeviceOrders(e)
 	}
 	return e, nil
 }
@@ -80,6 +79,10 @@ func (e *Events) Prepare() error {
 				return fmt.Errorf("ops: event %d of window %d: bin %d, synapse %d: want bin below %d, synapse below %d", i-e.Start[b], b, t, s, e.Time, e.Inputs)
 			}
 		}
+	}
+	if e.device != nil {
+		e.device.sort(e)
+		return nil
 	}
 	e.row, e.bin, e.spare = room(e.row, n), room(e.bin, n), room(e.spare, n)
 	e.key, e.step = room(e.key, n), room(e.step, n)
@@ -116,31 +119,7 @@ func (e *Events) Prepare() error {
 		e.step[i] = e.Bin[j] / int32(e.dilation)
 		e.key[i] = e.Synapse[j]*int32(e.taps) - e.step[i]
 	}
-	if e.onDevice {
-		e.windows()
-	}
 	return nil
-}
-
-// windows finds the events of every row's window: those of the last taps steps of its phase.
-func (e *Events) windows() {
-	e.ranges = room(e.ranges, 2*e.Batch*e.Time)
-	for b := range e.Batch {
-		for phase := range min(e.dilation, e.Time) {
-			from, to := e.span(0, b, phase)
-			first, last := from, from
-			for step, t := int32(0), phase; t < e.Time; step, t = step+1, t+e.dilation {
-				for first < to && e.step[first] <= step-int32(e.taps) {
-					first++
-				}
-				for last < to && e.step[last] <= step {
-					last++
-				}
-				row := b*e.Time + t
-				e.ranges[2*row], e.ranges[2*row+1] = int32(first), int32(last)
-			}
-		}
-	}
 }
 
 // pass is one stable counting pass from index[from] to the other. It leaves in counts where each value starts.

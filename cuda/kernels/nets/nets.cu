@@ -31,7 +31,7 @@ KERNEL(event_rows, const float *, w, const int *, key, const int *, range, const
   out[i] = s;
 }
 
-// dw [synapse][tap][channel] is the sum over the synapse's events, sorted by bin, of dout[row + tap * dilation]. Threads
+// dw [synapse][tap][channel] is the sum over the synapse's events of dout[row + tap * dilation] within the window. Threads
 // go slice by slice of so many channels, so that those that run at a time read little of dout, again and again.
 KERNEL(event_grad, const float *, dout, const int *, start, const int *, row, const int *, bin, float *, dw, unsigned,
        n, unsigned, slice, int, taps, int, channels, int, time, int, dilation) {
@@ -44,10 +44,8 @@ KERNEL(event_grad, const float *, dout, const int *, start, const int *, row, co
   int last = start[s + 1];
   float sum = 0;
 #pragma GCC unroll 4
-  for (int e = start[s]; e < last; e++) {
-    if (bin[e] + lag >= time) break;
-    sum += dout[(row[e] + lag) * channels + c];
-  }
+  for (int e = start[s]; e < last; e++)
+    if (bin[e] + lag < time) sum += dout[(row[e] + lag) * channels + c];
   dw[at * channels + c] = sum;
 }
 
