@@ -113,11 +113,11 @@ heading "Tests"
 tally() {
   awk -v most=60 '
     /^=== RUN/ { next }
-    /^ *--- PASS/ { pass++; next }
+    /^ *--- PASS/ { pass++; take = 0; next }
     /^ *--- FAIL/ { fail++; sub(/^ */, ""); shown[++n] = $0; take = 25; next }
-    /^ *--- SKIP/ { skip++; name = $3; take = 0; skipped = 1; next }
-    skipped && /_test\.go:[0-9]+:/ { line = $0; sub(/^.*_test\.go:[0-9]+: /, "", line); why[line]++; skipped = 0
-      if (line ~ /GPU|no NVIDIA|libcuda|driver/ && line !~ /needs one without|gcc|two|second|several/) { wanting++; if (!first) first = line } next }
+    /^ *--- SKIP/ { skip++; take = 0; why[said]++ # a reason comes before its verdict
+      if (said ~ /GPU|no NVIDIA|libcuda|driver/ && said !~ /needs one without|gcc|two|second|several/) { wanting++; first = said } next }
+    /_test\.go:[0-9]+: / { said = $0; sub(/^.*_test\.go:[0-9]+: /, "", said) }
     take > 0 { take--; shown[++n] = $0 }
     /^panic:|^fatal error:|SIGSEGV/ { fail++; shown[++n] = $0; take = 25 }
     END {
@@ -159,7 +159,7 @@ while read -r dir; do
     [ "$rest" -lt 60 ] || rest=60
     stand="echo '$b/fcn/fp32-16  1  1000 ns/op  1.0 bio-s/s'"
     step "$b" "$rest" "$binary" -test.run '^$' -test.bench "^$b\$" -test.benchtime 500ms -test.timeout 0
-    grep -E '^Benchmark|SKIP|FAIL|panic|_test\.go' "$work/log" | tee -a "$work/ours" | cut -c1-200 | sed 's/^/    /' | tee -a "$out"
+    grep -E '^Benchmark|SKIP|FAIL|^panic|^fatal|SIG|^ *[a-z_]*_test\.go' "$work/log" | tee -a "$work/ours" | cut -c1-200 | sed 's/^/    /' | tee -a "$out"
     if [ -z "$dry" ] && grep -q 'SKIP' "$work/log"; then summary failed 0 "$b: skipped where a GPU is"; fi
   done
 done <"$here/tests"
