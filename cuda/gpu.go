@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"neq/cuda/driver"
+	"neq/cuda/kernels/cells"
 	"neq/cuda/kernels/ptx"
 )
 
@@ -18,13 +19,16 @@ type GPUOptions struct {
 	Memory  int64 // bytes of device memory to use at most; 0: nine tenths of what is free
 }
 
-// gpuDevice is a GPU. One batch runs at a time; others wait.
+// gpuDevice is a GPU. Batches that wait for their turn run together where they are alike: see gpu_join.go.
 type gpuDevice struct {
 	c       *driver.Context
 	threads int
 	memory  int64
 
-	mu      sync.Mutex
+	mu    sync.Mutex
+	queue []*gpuJob
+
+	turn    chan struct{} // holds one, of whoever uses what is below
 	kernels map[string]*driver.Kernel
 	modules map[string]*driver.Module
 	room    *gpuRoom
@@ -50,7 +54,7 @@ func openGPU(s driver.Status, o GPUOptions) (Device, error) {
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	d := &gpuDevice{c: c, threads: o.Threads, memory: o.Memory, kernels: map[string]*driver.Kernel{}, modules: map[string]*driver.Module{}}
+	d := &gpuDevice{c: c, threads: o.Threads, memory: o.Memory, kernels: map[string]*driver.Kernel{}, modules: map[string]*driver.Module{}, turn: make(chan struct{}, 1)}
 	if d.room, err = newGPURoom(c); err != nil {
 		return nil, errors.Join(fmt.Errorf("cuda: %w", err), c.Close())
 	}
@@ -61,8 +65,8 @@ func (d *gpuDevice) Name() string { return d.c.Name() }
 
 // Close waits for a batch under way and gives the GPU's memory back.
 func (d *gpuDevice) Close() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.turn <- struct{}{}
+	defer func() { <-d.turn }()
 	if err := errors.Join(d.room.freePinned(), d.c.Close()); err != nil {
 		return fmt.Errorf("cuda: %w", err)
 	}
@@ -93,7 +97,8 @@ func (d *gpuDevice) kernel(name string, p Precision) (*driver.Kernel, error) {
 	return k, err
 }
 
-// Run integrates the batch: as many lanes at a time as the GPU's memory holds, one thread each.
+// Run integrates the batch: as many lanes at a time as the GPU's memory holds, one thread each. A GPU needs many lanes
+// (see Fill) to be fast: where batches are small, run many from as many goroutines.
 func (d *gpuDevice) Run(ctx context.Context, p *Program, b *Batch) error {
 	if err := p.check(); err != nil {
 		return err
@@ -108,8 +113,22 @@ func (d *gpuDevice) Run(ctx context.Context, p *Program, b *Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	return d.wait(&gpuJob{ctx: ctx, p: p, b: b, prog: prog, done: make(chan error, 1)})
+}
+
+// Fill is how many lanes keep a device busy: with fewer some of it is idle.
+func Fill(d Device) int {
+	switch d := d.(type) {
+	case *gpuDevice:
+		return d.c.Info().Multiprocessors * 1024 // what 64 registers a thread leave room for
+	case *cpuDevice:
+		return d.threads * cells.Lanes
+	}
+	return cells.Lanes
+}
+
+// runBatch integrates a batch by itself. ended tells when to stop.
+func (d *gpuDevice) runBatch(ended func() error, p *Program, b *Batch, prog *cells.Program) error {
 	k, err := d.kernel(prog.GPUKernel(), p.Precision)
 	if err != nil {
 		return fmt.Errorf("cuda: %w", err)
@@ -121,7 +140,7 @@ func (d *gpuDevice) Run(ctx context.Context, p *Program, b *Batch) error {
 		plan, err := d.plan(p, b, lane, perLane)
 		if err == nil {
 			r := gpuRun{d: d, p: p, b: b, plan: plan, kernel: k, prog: prog}
-			err = r.run(ctx, &spikes)
+			err = r.run(ended, &spikes)
 		}
 		var more *moreSpikes
 		var bad *LaneError
@@ -130,7 +149,7 @@ func (d *gpuDevice) Run(ctx context.Context, p *Program, b *Batch) error {
 			lane += plan.lanes
 		case errors.As(err, &more):
 			perLane = more.perLane // and the part again
-		case errors.As(err, &bad), ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		case errors.As(err, &bad), ended() != nil && errors.Is(err, ended()):
 			return err
 		default:
 			return fmt.Errorf("cuda: %w", err)

@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -256,5 +258,84 @@ func TestGPURefusesThePTX(t *testing.T) {
 	p := programs()["lif"]
 	if err := d.Run(context.Background(), &p, batch(&p, 0, 3, 5)); !errors.Is(err, driver.DriverTooOld) || !strings.Contains(err.Error(), "install a newer one") {
 		t.Error(err)
+	}
+}
+
+// Batches that wait run together where they are alike, each with the result it has alone; where a cell of one fails
+// or its context ends, it alone gets the error.
+func TestGPUJoins(t *testing.T) {
+	if !onFakeGPU(t, "") {
+		return
+	}
+	d := fakeGPU(t, GPUOptions{Threads: 2}).(*gpuDevice)
+	d.turn <- struct{}{} // so that all of them wait
+	p := programs()["hh-receptors"]
+	p.Precision = Float64
+	other := p
+	other.Dt = 0.02
+	type waiting struct {
+		p       Program
+		b, want *Batch
+		ctx     context.Context
+		fails   func(error) bool
+		err     error
+	}
+	var all []*waiting
+	for i := range 12 {
+		all = append(all, &waiting{p: p, b: batch(&p, 10*i, i+1, 60), want: batch(&p, 10*i, i+1, 60), ctx: context.Background()})
+	}
+	all[2].p = other
+	all[2].b, all[2].want = batch(&other, 0, 4, 60), batch(&other, 0, 4, 60)
+	all[3].b.Record, all[3].want.Record = []int{1}, []int{1}
+	all[4].b.Events, all[4].want.Events = Events{}, Events{}
+	all[5].b.Current[0].Amp[3] = float32(math.NaN())
+	all[5].fails = func(err error) bool { var bad *LaneError; return errors.As(err, &bad) && bad.Lane == 3 }
+	all[8].b.Current[0].Amp[0] = float32(math.NaN())
+	all[8].fails = func(err error) bool { var bad *LaneError; return errors.As(err, &bad) && bad.Lane == 0 }
+	ended := &after{Context: context.Background()}
+	ended.n.Store(3) // it ends in the middle of the first run
+	all[9].ctx, all[9].fails = ended, func(err error) bool { return errors.Is(err, context.Canceled) }
+	gone, cancel := context.WithCancel(context.Background())
+	all[10].ctx, all[10].fails = gone, func(err error) bool { return errors.Is(err, context.Canceled) }
+	var wg sync.WaitGroup
+	queued := func(n int) {
+		for range 2000 {
+			d.mu.Lock()
+			m := len(d.queue)
+			d.mu.Unlock()
+			if m == n {
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		t.Error("batches do not wait")
+	}
+	for i, w := range all {
+		wg.Go(func() { w.err = d.Run(w.ctx, &w.p, w.b) })
+		queued(i + 1)
+	}
+	cancel() // while it waits
+	queued(len(all) - 1)
+	<-d.turn
+	wg.Wait()
+	for i, w := range all {
+		if w.fails != nil {
+			if !w.fails(w.err) {
+				t.Errorf("batch %d: %v", i, w.err)
+			}
+			continue
+		}
+		runOn(t, portable, w.p, w.want)
+		if w.err != nil {
+			t.Errorf("batch %d: %v", i, w.err)
+		} else if err := same(w.b, w.want); err != nil {
+			t.Errorf("batch %d: %v", i, err)
+		}
+	}
+	if n, want := d.room.cursor.Len(), 1+2+5+6+7+8+9+10+12; n != want {
+		t.Errorf("%d lanes ran together at most, want %d", n, want)
+	}
+	if n := Fill(d); n != 132*1024 {
+		t.Errorf("%d lanes fill the fake GPU", n)
 	}
 }

@@ -1,7 +1,6 @@
 package cuda
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -43,13 +42,13 @@ func (r *gpuRun) chunk(i int) gpuChunk {
 }
 
 // run keeps the GPU one chunk ahead of the host.
-func (r *gpuRun) run(ctx context.Context, out *laneSpikes) error {
+func (r *gpuRun) run(ended func() error, out *laneSpikes) error {
 	r.records = r.b.Steps / r.b.Every
 	r.fired = make([]int32, r.plan.lanes)
 	err := r.upload()
 	chunks := (r.b.Steps + r.plan.chunk - 1) / r.plan.chunk
 	for i := 0; i <= chunks && err == nil; i++ {
-		if err = ctx.Err(); err != nil {
+		if err = ended(); err != nil {
 			break
 		}
 		if i < chunks {
