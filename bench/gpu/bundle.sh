@@ -47,7 +47,7 @@ for f in "$new/bin/neq" "$new"/src/cuda/driver/driver.test; do
     exit 1
   fi
 done
-glibc=$(for f in "$new/bin/neq" "$new"/src/cuda/driver/driver.test; do readelf -V "$f"; done | grep -o 'GLIBC_2\.[0-9.]*' | sort -Vu | tail -1)
+glibc=$(find "$new/bin" "$new/src" -type f \( -name neq -o -name "*.test" \) -exec readelf -V {} + | grep -o 'GLIBC_2\.[0-9.]*' | sort -Vu | tail -1)
 
 cp bench/gpu/step_torch_cuda.py "$new/bench/"
 cp bench/gpu/check.sh "$new/gpu-check"
