@@ -145,10 +145,26 @@ func TestTrainingOnGPU(t *testing.T) {
 		}
 		t.Run(c.name, func(t *testing.T) {
 			o := GraphOptions{Batch: 3, Time: 41, BurnIn: 6, Train: true, Threads: 2}
-			run := func(on where, steps int) (Loss, [][]float32) {
+			run := func(on where, steps int) (Loss, LossSum, [][]float32) {
 				o.Device = on.device
 				n, g := open(t, c.spec, c.inputs, 1, o)
-				l := train(t, n, g, solver(t, n, ops.SolverOptions{ClipNorm: 0.5, Device: on.device}), 1, steps)
+				s := solver(t, n, ops.SolverOptions{ClipNorm: 0.5, Device: on.device})
+				l := train(t, n, g, s, 1, steps)
+				sum, err := g.Losses()
+				if err != nil {
+					t.Fatal(err)
+				}
+				norms, err := s.GradientNorms()
+				if err != nil {
+					t.Fatal(err)
+				}
+				sum.Auxiliary = append(slices.Clone(sum.Auxiliary), norms) // compared with the rest
+				if again, err := g.Losses(); err != nil || again.Steps != 0 || again.Total != 0 {
+					t.Errorf("losses told twice: %v, %v", again, err)
+				}
+				if again, err := s.GradientNorms(); err != nil || again != 0 {
+					t.Errorf("norms told twice: %v, %v", again, err)
+				}
 				if err := n.ReadBack(on.device); err != nil {
 					t.Fatal(err)
 				}
@@ -157,13 +173,18 @@ func TestTrainingOnGPU(t *testing.T) {
 					ws = append(ws, slices.Clone(data(w.Value)))
 				}
 				l.Auxiliary = slices.Clone(l.Auxiliary)
-				return l, ws
+				return l, sum, ws
 			}
-			want, weights := run(where{}, 20)
+			want, sum, weights := run(where{}, 20)
 			on := gpu(t, ops.DeviceOptions{})
-			got, onGPU := run(on, 20)
+			got, sumGPU, onGPU := run(on, 20)
 			near(t, "loss", []float32{got.Total, got.Spike, got.Voltage, got.Auxiliary[0]},
 				[]float64{float64(want.Total), float64(want.Spike), float64(want.Voltage), float64(want.Auxiliary[0])}, 1e-4)
+			near(t, "sums", []float32{float32(sumGPU.Total), float32(sumGPU.Spike), float32(sumGPU.Voltage), float32(sumGPU.Auxiliary[0]), float32(sumGPU.Auxiliary[1])},
+				[]float64{sum.Total, sum.Spike, sum.Voltage, sum.Auxiliary[0], sum.Auxiliary[1]}, 1e-4)
+			if sum.Steps != 20 || sumGPU.Steps != 20 {
+				t.Errorf("sums of %d and %d steps, want 20", sum.Steps, sumGPU.Steps)
+			}
 			worst := 0.0
 			for i, w := range weights {
 				for j, x := range w {
@@ -174,9 +195,9 @@ func TestTrainingOnGPU(t *testing.T) {
 				t.Errorf("a weight is %g from the CPU's", worst)
 			}
 			t.Logf("weights within %.2g of the CPU's", worst)
-			_, short := run(on, 3)
+			_, _, short := run(on, 3)
 			t.Setenv("NETS_TWIN_ORDER", "reverse")
-			_, again := run(on, 3)
+			_, _, again := run(on, 3)
 			for i := range again {
 				if !slices.Equal(again[i], short[i]) {
 					t.Fatalf("weights %d depend on the order of blocks and threads: a barrier is missing", i)

@@ -46,6 +46,25 @@ type Loss struct {
 	Auxiliary             []float32
 }
 
+// LossSum is the sum of the losses of some steps.
+type LossSum struct {
+	Steps                 int
+	Total, Spike, Voltage float64
+	Auxiliary             []float64
+}
+
+func (s *LossSum) add(l Loss) {
+	s.Total += float64(l.Total)
+	s.Spike += float64(l.Spike)
+	s.Voltage += float64(l.Voltage)
+	if s.Auxiliary == nil && len(l.Auxiliary) > 0 {
+		s.Auxiliary = make([]float64, len(l.Auxiliary))
+	}
+	for i, v := range l.Auxiliary {
+		s.Auxiliary[i] += float64(v)
+	}
+}
+
 // Graph runs a network on batches of windows of one shape, on gorgonia's tape machine. It is used by one goroutine at
 // a time, and shares the network's weights: graphs of one network must not run while another trains it.
 type Graph struct {
@@ -64,6 +83,7 @@ type Graph struct {
 	network *Network         // whose weights were adopted there
 	result  Loss             // of the last Queue
 	scored  bool             // it had targets
+	sum     LossSum          // since the last Losses; on a device only its Steps
 }
 
 // Graph builds the network's graph for windows of one shape.
@@ -203,6 +223,9 @@ func (g *Graph) Queue(t *Targets, w LossWeights) error {
 		if err := g.batch.Run(g.scored, g.scored && !g.options.Train, g.heads, run); err != nil {
 			return fmt.Errorf("surrogates: %w", err)
 		}
+		if g.scored {
+			g.sum.Steps++
+		}
 		return nil
 	}
 	if err := run(); err != nil {
@@ -218,8 +241,25 @@ func (g *Graph) Queue(t *Targets, w LossWeights) error {
 			total = g.builder.Score(y, g.scores)
 		}
 		g.terms(total)
+		g.sum.Steps++
+		g.sum.add(g.result)
 	}
 	return nil
+}
+
+// Losses waits for what is queued and gives the sum of the losses of all runs with targets since it was last called:
+// for those who queue many steps and look now and then.
+func (g *Graph) Losses() (LossSum, error) {
+	sum := g.sum
+	if g.batch != nil {
+		total, terms, err := g.batch.Drain()
+		if err != nil {
+			return LossSum{}, fmt.Errorf("surrogates: %w", err)
+		}
+		sum.Total, sum.Spike, sum.Voltage, sum.Auxiliary = total, terms[0], terms[1], terms[2:]
+	}
+	g.sum = LossSum{}
+	return sum, nil
 }
 
 // Result waits for the last Queue and gives its loss, zero without targets; Logit and Voltage are that run's then.

@@ -37,7 +37,10 @@ func (b *Builder) NewDeviceBatch(e *Events, s *Scores) (*DeviceBatch, error) {
 	q := &DeviceBatch{d: b.device, e: e, scores: s}
 	b.batch = q
 	var err error
-	if q.sums, err = driver.Alloc[float64](q.d.c, len(s.Terms)); err != nil {
+	if q.sums, err = driver.Alloc[float64](q.d.c, 3*len(s.Terms)); err != nil {
+		return nil, fmt.Errorf("ops: %w", err)
+	}
+	if err = q.sums.Zero(q.d.queue); err != nil {
 		return nil, fmt.Errorf("ops: %w", err)
 	}
 	if err = q.d.forSums(e.Batch*e.Time, len(s.Terms)); err != nil {
@@ -164,17 +167,40 @@ func (q *DeviceBatch) Run(targets, score bool, heads *tensor.Dense, f func() err
 func (q *DeviceBatch) lossSums(y *driver.Buffer[float32]) error {
 	s, d := q.scores, q.d
 	rows, heads := s.Batch*s.Time, len(s.Terms)
-	return d.launch("loss_sums", sumBlocks(rows, heads), y, q.now.targets, d.partial, d.counter, q.sums,
+	return d.launch("loss_sums", sumBlocks(rows, heads), y, q.now.targets, q.now.weights, d.partial, d.counter, q.sums,
 		uint32(rows), uint32(heads), uint32(s.Time), uint32(s.BurnIn))
 }
 
 // Loss waits for the last run and gives its weighted loss, leaving the terms in the scores.
 func (q *DeviceBatch) Loss() (float32, error) {
-	sums := make([]float64, len(q.scores.Terms))
+	sums := make([]float64, 3*len(q.scores.Terms))
 	if err := q.sums.Read(q.d.queue, sums); err != nil {
 		return 0, fmt.Errorf("ops: %w", err)
 	}
-	return q.scores.total(sums), nil
+	return q.scores.total(sums[:len(q.scores.Terms)]), nil
+}
+
+// Drain waits for what is queued and gives the sums, over the runs since the last Drain, of the weighted loss and of
+// its terms.
+func (q *DeviceBatch) Drain() (total float64, terms []float64, err error) {
+	heads := len(q.scores.Terms)
+	sums := make([]float64, 3*heads)
+	if err = q.sums.Read(q.d.queue, sums); err == nil {
+		var past *driver.Buffer[float64]
+		if past, err = q.sums.Part(heads, 3*heads); err == nil {
+			err = past.Zero(q.d.queue)
+		}
+	}
+	if err != nil {
+		return 0, nil, fmt.Errorf("ops: %w", err)
+	}
+	bins := float64(q.scores.Batch * (q.scores.Time - q.scores.BurnIn))
+	terms = sums[heads : 2*heads]
+	for h := range terms {
+		terms[h] /= bins
+		total += sums[2*heads+h] / bins
+	}
+	return total, terms, nil
 }
 
 func (s *slot) free() (err error) {

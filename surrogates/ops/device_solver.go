@@ -23,14 +23,15 @@ type deviceSolver struct {
 	status  *driver.Buffer[uint64] // nets_status
 	report  *driver.Pinned[uint64]
 	done    *driver.Event
-	waiting bool  // a report is under way
-	failed  error // a gradient was not finite: nothing changed from then on
+	waiting bool    // a report is under way
+	base    float64 // of norms: what was there when it was put here
+	failed  error   // a gradient was not finite: nothing changed from then on
 }
 
 const (
 	devicePiece = 1 << 13 // elements of a piece, one block's work
 	pieceWords  = 5       // of nets_piece
-	statusWords = 3       // of nets_status: norm, bad_step, clip and bad_parameter
+	statusWords = 4       // of nets_status: norm, norms, bad_step, clip and bad_parameter
 )
 
 // newDeviceSolver copies a solver's moments to the device.
@@ -165,9 +166,10 @@ func (s *Solver) look() error {
 // take reads a nets_status.
 func (s *Solver) take(words []uint64) {
 	s.norm = math.Float64frombits(words[0])
-	if words[1] != 0 {
-		s.gpu.failed = s.notFinite(int(words[2]>>32), words[1])
-		s.step = words[1] - 1
+	s.norms = s.gpu.base + math.Float64frombits(words[1])
+	if words[2] != 0 {
+		s.gpu.failed = s.notFinite(int(words[3]>>32), words[2])
+		s.step = words[2] - 1
 	}
 }
 
@@ -185,6 +187,20 @@ func (s *Solver) stepOnDevice(lr float64) error {
 	return nil
 }
 
+// report waits for the steps made on the device and takes in what they left.
+func (s *Solver) report() error {
+	g := s.gpu
+	if s.o.ClipNorm == 0 {
+		return nil
+	}
+	words := make([]uint64, statusWords)
+	if err := g.status.Read(g.d.queue, words); err != nil {
+		return fmt.Errorf("ops: solver: %w", err)
+	}
+	s.take(words)
+	return g.failed
+}
+
 // ReadBack waits for the steps made on a device and copies the moments from there, for State; on the CPU it does
 // nothing. It says where a gradient was not finite: from that step on nothing has changed. On an error State is that
 // of the last ReadBack.
@@ -193,14 +209,8 @@ func (s *Solver) ReadBack() error {
 	if g == nil {
 		return nil
 	}
-	words := make([]uint64, statusWords)
-	if err := g.status.Read(g.d.queue, words); err != nil {
-		return fmt.Errorf("ops: solver: %w", err)
-	}
-	if s.o.ClipNorm > 0 {
-		if s.take(words); g.failed != nil {
-			return g.failed
-		}
+	if err := s.report(); err != nil {
+		return err
 	}
 	fresh := make([][2][]float32, len(g.m))
 	for i := range g.m {

@@ -39,6 +39,8 @@ type Solver struct {
 	step    uint64
 	product float64 // nadam: product of the momenta so far
 	norm    float64
+	norms   float64       // summed over all steps
+	told    float64       // of norms, by GradientNorms
 	gpu     *deviceSolver // with Device, from the first step
 	read    uint64        // steps at the last ReadBack
 
@@ -101,6 +103,19 @@ func (s *Solver) drop() {
 // be that of a step before, but after a ReadBack.
 func (s *Solver) GradientNorm() float64 { return s.norm }
 
+// GradientNorms is the sum of the steps' gradient norms, as GradientNorm, since it was last called. With a Device it
+// waits for the steps.
+func (s *Solver) GradientNorms() (float64, error) {
+	if s.gpu != nil {
+		if err := s.report(); err != nil {
+			return 0, err
+		}
+	}
+	sum := s.norms - s.told
+	s.told = s.norms
+	return sum, nil
+}
+
 // Steps is how many steps were made.
 func (s *Solver) Steps() uint64 { return s.step }
 
@@ -132,6 +147,7 @@ func (s *Solver) Step(params, grads []*tensor.Dense, lr float64) error {
 				}
 			}
 		}
+		s.norms += s.norm
 		s.do.Clip = min(1, s.o.ClipNorm/(s.norm+1e-6)) // as torch.nn.utils.clip_grad_norm_
 	}
 	s.advance(lr)
@@ -223,7 +239,7 @@ func (s *Solver) prepare(params, grads []*tensor.Dense) error {
 			if err != nil {
 				return fmt.Errorf("ops: solver: %w", err)
 			}
-			s.gpu = g
+			s.gpu, g.base = g, s.norms
 		}
 		if err := s.gpu.cut(params, grads); err != nil {
 			return fmt.Errorf("ops: solver: %w", err)

@@ -155,12 +155,19 @@ FN float loss_f(const float *y, const float *target, unsigned row, unsigned colu
   return (x - want) * (x - want);
 }
 
-KERNEL(loss_sums, const float *, y, const float *, target, double *, partial, unsigned *, counter, double *, sums,
+// sums [3][heads]: the terms' sums over this batch; over all batches since they were cleared; and those times the
+// weights of their steps.
+KERNEL(loss_sums, const float *, y, const float *, target, const float *, weight, double *, partial, unsigned *, counter, double *, sums,
        unsigned, rows, unsigned, heads, unsigned, time, unsigned, burn_in) {
   NEEDS(y, (int64_t)rows * heads);
   NEEDS(target, (int64_t)rows * heads);
+  NEEDS(sums, 3 * heads);
   float slope;
-  SUM_ROWS(rows, heads, loss_f(y, target, row, column, rows, heads, time, burn_in, &slope), sums[column] = total)
+  SUM_ROWS(rows, heads, loss_f(y, target, row, column, rows, heads, time, burn_in, &slope), {
+    sums[column] = total;
+    sums[heads + column] += total;
+    sums[2 * heads + column] += weight[column] != 0 ? weight[column] * total : 0; // what counts nothing may be NaN
+  })
 }
 
 KERNEL(loss_grad, const float *, y, const float *, target, const float *, weight, float *, dy, unsigned, rows, unsigned,

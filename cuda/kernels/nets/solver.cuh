@@ -8,7 +8,7 @@ typedef struct {
 
 // What a step leaves: bad_step is the first whose gradient was not finite, from which on nothing changes.
 typedef struct {
-  double norm;
+  double norm, norms; // of the last step, and the sum over all
   int64_t bad_step;
   float clip;
   int bad_parameter;
@@ -52,6 +52,7 @@ KERNEL(gradient_norm, const nets_piece *, pieces, double *, partial, unsigned *,
   if (THREAD) return;
   const double largest = 1.7976931348623157e308;
   status->norm = ROOT_D(total);
+  if (!status->bad_step) status->norms += status->norm;
   double clip = most / (status->norm + 1e-6);
   status->clip = (float)(clip < 1 ? clip : 1);
   if (total <= largest || status->bad_step) return;

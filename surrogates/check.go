@@ -1,0 +1,91 @@
+package surrogates
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/tensor"
+
+	"neq/internal/philox"
+	"neq/surrogates/ops"
+)
+
+// CheckDevice runs a training step of a small network on the device and on the CPU, and says where they differ: a GPU
+// is believed after it has shown that it computes. The network has every op. Gradients agree to 1e-3 of their norm:
+// float32 summed in another order leaves 1e-5, a wrong kernel nothing.
+func CheckDevice(d *ops.Device) error {
+	run := func(d *ops.Device) (float64, [][]float32, error) {
+		n, err := New(Spec{Family: "tcn", Depth: 3, Width: 8, Kernels: []int{5, 3, 3}, Dilations: []int{1, 2, 1}, Activation: "gelu", BatchNorm: true}, 12, 0, 1)
+		if err != nil {
+			return 0, nil, err
+		}
+		const batch, time = 3, 50
+		g, err := n.Graph(GraphOptions{Batch: batch, Time: time, BurnIn: 10, Train: true, Threads: 1, Device: d})
+		if err != nil {
+			return 0, nil, err
+		}
+		defer g.Close()
+		r := philox.New(1, 0, philox.StreamWindow)
+		e := g.Events()
+		e.Start, e.Bin, e.Synapse = append(e.Start[:0], 0), e.Bin[:0], e.Synapse[:0]
+		for range batch {
+			for t := range time {
+				for s := range 12 {
+					if r.Float64() < 0.05 {
+						e.Bin, e.Synapse = append(e.Bin, int32(t)), append(e.Synapse, int32(s))
+					}
+				}
+			}
+			e.Start = append(e.Start, len(e.Bin))
+		}
+		targets := Targets{Spike: make([]float32, batch*time), Voltage: make([]float32, batch*time)}
+		for i := range targets.Spike {
+			if r.Float64() < 0.1 {
+				targets.Spike[i] = 1
+			}
+			targets.Voltage[i] = float32(r.Normal())
+		}
+		loss, err := g.Run(&targets, LossWeights{Spike: 1, Voltage: 0.5})
+		if err != nil {
+			return 0, nil, err
+		}
+		var grads [][]float32
+		for _, t := range g.Gradients() {
+			x, err := read(d, t)
+			if err != nil {
+				return 0, nil, err
+			}
+			grads = append(grads, append([]float32(nil), x...))
+		}
+		return float64(loss.Total), grads, nil
+	}
+	want, wantGrads, err := run(nil)
+	if err != nil {
+		return err
+	}
+	loss, grads, err := run(d)
+	if err != nil {
+		return err
+	}
+	if !(math.Abs(loss-want) <= 1e-4*math.Abs(want)) {
+		return fmt.Errorf("surrogates: %s computes a loss of %v where the CPU has %v: use --device cpu", d.Name(), loss, want)
+	}
+	for i, g := range grads {
+		var square, off float64
+		for j, x := range g {
+			w := float64(wantGrads[i][j])
+			square, off = square+w*w, off+(float64(x)-w)*(float64(x)-w)
+		}
+		if !(math.Sqrt(off) <= 1e-3*math.Sqrt(square)+1e-6) {
+			return fmt.Errorf("surrogates: %s computes the gradient of tensor %d wrong by %.2g of its norm: use --device cpu", d.Name(), i, math.Sqrt(off/square))
+		}
+	}
+	return nil
+}
+
+func read(d *ops.Device, t *tensor.Dense) ([]float32, error) {
+	if d == nil {
+		return data(t), nil
+	}
+	return d.Read(t)
+}
