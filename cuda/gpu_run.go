@@ -100,18 +100,13 @@ func write[T driver.Element](s *driver.Stream, b *driver.Buffer[T], x []T) error
 	return part.Write(s, x)
 }
 
-// launch queues a chunk and the fetching of its traces.
+// launch queues a chunk and the fetching of its traces. What its half of the room held before has been taken.
 func (r *gpuRun) launch(c gpuChunk) error {
 	room, g, i := r.d.room, r.plan, c.which
 	table := r.prog.Table()
 	program := driver.ByValue(&table)
 	shape := driver.Threads(g.lanes, r.block())
 	err := room.compute.Burst(func(s *driver.Stream) error {
-		if c.from >= 2*g.chunk { // the half was used before
-			if err := s.After(room.fetched[i]); err != nil {
-				return err
-			}
-		}
 		if err := room.number[i].Zero(s); err != nil {
 			return err
 		}
