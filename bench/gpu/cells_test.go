@@ -95,7 +95,7 @@ func batch(t testing.TB, cfg neuron.Config, o neuron.Options, in input, first, l
 	if in.amp != 0 {
 		amp := make([]float32, lanes)
 		for l := range amp {
-			amp[l] = float32(in.amp * cell.CurrentScale * (0.9 + 0.2*float64((first+l)%256)/256))
+			amp[l] = float32(in.amp * cell.CurrentScale * (0.9 + 0.2*float64((first+l)%1024)/1024))
 		}
 		b.Current = []cuda.Current{{From: 0, To: int32(b.Steps), Amp: amp}}
 	}
