@@ -64,7 +64,7 @@ func (m *Model) evaluate(ctx context.Context, src source, splitName string, o Ev
 	if o.Samples > 0 {
 		n = min(n, o.Samples)
 	}
-	p, err := newPredictor(m.Network, m.Normalisation, data.info.Duration, n, o.Threads)
+	p, err := newPredictor(m.Network, m.Normalisation, data.info.Duration, n, o.Threads, nil)
 	if err != nil {
 		return nil, fmt.Errorf("trainer: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"neq/cuda/driver"
 	"neq/data/traces"
 	"neq/internal/atomicfile"
 	"neq/surrogates"
@@ -28,6 +29,7 @@ type FitOptions struct {
 	Resume    bool             // go on from the last checkpoint in OutDir, from the start where there is none
 	Overwrite bool             // remove a fit that is in OutDir
 	Threads   int              // cores, 0: all; the result does not depend on it
+	GPU       *driver.Context  // nil: the CPU. Checkpoints are the same files, and move from one to the other
 	Hooks     []func(Progress) // called after every step and validation, in order, by the fit's own goroutine
 
 	disk atomicfile.Disk // that tests fill
@@ -75,6 +77,7 @@ type run struct {
 	net    *surrogates.Network
 	solver *ops.Solver
 	graph  *surrogates.Graph
+	gpu    *ops.Device // nil: the CPU
 	load   *loader
 	fill   *filler
 	check  *validation // nil without a validation split
@@ -222,10 +225,15 @@ func (r *run) build(ctx context.Context, src source) error {
 	}
 	r.fill = newFiller(r.norm, aux, c.Batch, *c.BurnIn, c.Window, info.Duration)
 	r.rows = make([]window, c.Batch)
-	if r.graph, err = r.net.Graph(surrogates.GraphOptions{Batch: c.Batch, Time: *c.BurnIn + c.Window, BurnIn: *c.BurnIn, Train: true, Threads: r.o.Threads}); err != nil {
+	if r.o.GPU != nil {
+		if r.gpu, err = ops.OpenDevice(r.o.GPU, ops.DeviceOptions{}); err != nil {
+			return fmt.Errorf("trainer: %w", err)
+		}
+	}
+	if r.graph, err = r.net.Graph(surrogates.GraphOptions{Batch: c.Batch, Time: *c.BurnIn + c.Window, BurnIn: *c.BurnIn, Train: true, Threads: r.o.Threads, Device: r.gpu}); err != nil {
 		return fmt.Errorf("trainer: %w", err)
 	}
-	so := ops.SolverOptions{ClipNorm: c.GradientClip, Threads: r.o.Threads}
+	so := ops.SolverOptions{ClipNorm: c.GradientClip, Threads: r.o.Threads, Device: r.gpu}
 	if so.ClipNorm == 0 {
 		so.ClipNorm = math.MaxFloat32 // never clips, but the norm is measured
 	}
@@ -238,7 +246,7 @@ func (r *run) build(ctx context.Context, src source) error {
 	if r.solver, err = ops.NewSolver(c.Optimiser, so); err != nil {
 		return fmt.Errorf("trainer: %w", err)
 	}
-	if r.check, err = newValidation(src, r.net, r.norm, c, r.o.Threads); err != nil {
+	if r.check, err = newValidation(src, r.net, r.norm, c, r.o.Threads, r.gpu); err != nil {
 		return err
 	}
 	var keep int64
@@ -249,6 +257,9 @@ func (r *run) build(ctx context.Context, src source) error {
 		}
 		if s != nil {
 			r.st, r.best, keep = *s, bests, s.MetricsBytes
+			if err := r.net.Upload(r.gpu); err != nil {
+				return fmt.Errorf("trainer: %w", err)
+			}
 		}
 	}
 	if r.log, err = openMetrics(r.o.OutDir, keep); err != nil {
@@ -270,7 +281,7 @@ func setPrior(net *surrogates.Network, rate float64) {
 	}
 }
 
-func (r *run) close() error {
+func (r *run) close() (first error) {
 	if r.load != nil {
 		r.load.wait()
 	}
@@ -283,8 +294,22 @@ func (r *run) close() error {
 	if r.graph != nil {
 		r.graph.Close()
 	}
+	if r.gpu != nil {
+		first = r.gpu.Close()
+	}
 	if r.log != nil {
-		return r.log.close()
+		return errors.Join(first, r.log.close())
+	}
+	return first
+}
+
+// readBack copies the weights and the solver's state from the GPU to where the rest of the trainer looks.
+func (r *run) readBack() error {
+	if r.gpu == nil {
+		return nil
+	}
+	if err := errors.Join(r.net.ReadBack(r.gpu), r.solver.ReadBack()); err != nil {
+		return fmt.Errorf("trainer: step %d: %w", r.st.Step, err)
 	}
 	return nil
 }
@@ -292,9 +317,15 @@ func (r *run) close() error {
 // finish writes the model and removes the checkpoints. Training is over: a checkpoint written from here on, should ctx
 // end, holds the best weights as the last ones too, and leads back here.
 func (r *run) finish(ctx context.Context) (*FitResult, error) {
+	if err := r.readBack(); err != nil {
+		return nil, err
+	}
 	if r.best != nil {
 		for i, w := range r.net.Weights() {
 			copy(values(w), r.best[i])
+		}
+		if err := r.net.Upload(r.gpu); err != nil {
+			return nil, fmt.Errorf("trainer: %w", err)
 		}
 	}
 	d := Description{Format: modelFormat, Title: r.o.Spec.Title(), Spec: r.o.Spec, Inputs: r.net.Inputs(), Synapses: r.info().Synapses,

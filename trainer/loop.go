@@ -126,6 +126,9 @@ func (r *run) validate(ctx context.Context) error {
 	r.st.Worse++
 	if r.st.Best == nil || score > r.st.Best.Score {
 		r.st.Best, r.st.Worse = &best{Step: r.st.Step, Score: score}, 0
+		if err := r.readBack(); err != nil {
+			return err
+		}
 		r.best = copyWeights(r.best, r.net)
 		if !math.IsNaN(auc) {
 			r.st.Best.AUC = ptr(auc)
@@ -140,6 +143,9 @@ func (r *run) validate(ctx context.Context) error {
 }
 
 func (r *run) checkpoint() error {
+	if err := r.readBack(); err != nil {
+		return err
+	}
 	r.st.Seconds = r.seconds()
 	if err := r.log.sync(); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 
 	"neq/data/traces"
 	"neq/surrogates"
+	"neq/surrogates/ops"
 )
 
 // Prediction is what a surrogate says about one whole episode, one value per ms.
@@ -33,8 +34,9 @@ const (
 	largestRun = 65536
 )
 
-// newPredictor makes one for episodes of a length in ms. rows bounds the batch (0: no bound of its own).
-func newPredictor(net *surrogates.Network, norm Normalisation, length, rows, threads int) (*predictor, error) {
+// newPredictor makes one for episodes of a length in ms, on a GPU or, where that is nil, the CPU. rows bounds the batch
+// (0: no bound of its own).
+func newPredictor(net *surrogates.Network, norm Normalisation, length, rows, threads int, gpu *ops.Device) (*predictor, error) {
 	p := &predictor{norm: norm, length: length, piece: length}
 	if length > longestRow {
 		p.history = net.ReceptiveField() - 1
@@ -50,7 +52,7 @@ func newPredictor(net *surrogates.Network, norm Normalisation, length, rows, thr
 	if b := p.batch - p.batch%threads; b > 0 {
 		p.batch = b
 	}
-	g, err := net.Graph(surrogates.GraphOptions{Batch: p.batch, Time: p.history + p.piece, Threads: threads})
+	g, err := net.Graph(surrogates.GraphOptions{Batch: p.batch, Time: p.history + p.piece, Threads: threads, Device: gpu})
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +118,7 @@ func (m *Model) Predict(ctx context.Context, info traces.Info, s *traces.Shard, 
 	if err := check(s, info); err != nil {
 		return nil, err
 	}
-	p, err := newPredictor(m.Network, m.Normalisation, info.Duration, s.Samples, threads)
+	p, err := newPredictor(m.Network, m.Normalisation, info.Duration, s.Samples, threads, nil)
 	if err != nil {
 		return nil, fmt.Errorf("trainer: %w", err)
 	}

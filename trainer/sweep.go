@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"neq/cuda/driver"
 	"neq/data/traces"
 	"neq/internal/atomicfile"
 	"neq/surrogates"
@@ -26,15 +27,16 @@ type SweepOptions struct {
 	Config     Config // of every trial, but for what an entry changes
 	DataDir    string
 	OutDir     string
-	Split      string // scored; default "test"
-	BurnIn     *int   // ms not scored; nil: the longest receptive field of all trials, at most half an episode
-	Resamples  int    // of the bootstrap, 0: 1,000
-	Part       int    // 0 <= Part < Parts: this process runs trials Part, Part+Parts, ...
-	Parts      int    // 0 and 1: all trials
-	Resume     bool   // skip finished trials, go on with interrupted ones, try failed ones again
-	Overwrite  bool   // remove the sweep that is in OutDir
-	Threads    int    // cores, 0: all
-	Parallel   int    // trials at a time, each with its share of Threads; 0: by Threads
+	Split      string            // scored; default "test"
+	BurnIn     *int              // ms not scored; nil: the longest receptive field of all trials, at most half an episode
+	Resamples  int               // of the bootstrap, 0: 1,000
+	Part       int               // 0 <= Part < Parts: this process runs trials Part, Part+Parts, ...
+	Parts      int               // 0 and 1: all trials
+	Resume     bool              // skip finished trials, go on with interrupted ones, try failed ones again
+	Overwrite  bool              // remove the sweep that is in OutDir
+	Threads    int               // cores, 0: all
+	GPUs       []*driver.Context // none: the CPU. Trials take turns on them
+	Parallel   int               // trials at a time, each with its share of Threads; 0: by Threads
 
 	Study  equivalence.Study // of the report: title, neuron, stimulus, threshold ...; what is empty is filled from the data set
 	Hooks  []func(Progress)  // of the fits, of one at a time: what runs beside it is not told. Title is the trial's
@@ -434,7 +436,7 @@ func (s *sweep) fitTrial(ctx context.Context, i, threads int, row *equivalence.R
 			s.lead = -1
 		}
 	}()
-	res, err := fit(ctx, s.src, FitOptions{Spec: t.Spec, Config: t.Config, OutDir: dir, Resume: true, Threads: threads, Hooks: []func(Progress){hook}})
+	res, err := fit(ctx, s.src, FitOptions{Spec: t.Spec, Config: t.Config, OutDir: dir, Resume: true, Threads: threads, GPU: s.gpu(i), Hooks: []func(Progress){hook}})
 	if err != nil {
 		return err
 	}
@@ -485,4 +487,12 @@ func (s *sweep) tell(i int, row *equivalence.Row, skipped bool) {
 	for _, h := range s.o.Trials {
 		h(TrialDone{Trial: s.trials[i], Index: i, Of: len(s.mine), Done: s.done, Skipped: skipped, Row: *row})
 	}
+}
+
+// gpu is the one trial i runs on, nil where there is none.
+func (s *sweep) gpu(i int) *driver.Context {
+	if len(s.o.GPUs) == 0 {
+		return nil
+	}
+	return s.o.GPUs[i%len(s.o.GPUs)]
 }

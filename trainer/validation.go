@@ -6,6 +6,7 @@ import (
 
 	"neq/data/traces"
 	"neq/surrogates"
+	"neq/surrogates/ops"
 	"neq/trainer/fidelity"
 )
 
@@ -20,7 +21,7 @@ type validation struct {
 }
 
 // newValidation is nil where the data set has no validation split.
-func newValidation(src source, net *surrogates.Network, norm Normalisation, c *Config, threads int) (*validation, error) {
+func newValidation(src source, net *surrogates.Network, norm Normalisation, c *Config, threads int, gpu *ops.Device) (*validation, error) {
 	data, err := split(src, "validation")
 	if err != nil {
 		return nil, nil // prepare has refused this where it matters
@@ -33,7 +34,7 @@ func newValidation(src source, net *surrogates.Network, norm Normalisation, c *C
 	if err != nil {
 		return nil, err
 	}
-	if v.p, err = newPredictor(net, norm, data.info.Duration, min(data.count, c.ValidationSamples), threads); err != nil {
+	if v.p, err = newPredictor(net, norm, data.info.Duration, min(data.count, c.ValidationSamples), threads, gpu); err != nil {
 		return nil, fmt.Errorf("trainer: %w", err)
 	}
 	return v, nil

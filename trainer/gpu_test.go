@@ -1,0 +1,126 @@
+//go:build (gpu || cuda) && linux && cgo && (amd64 || arm64)
+
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"neq/cuda/driver"
+	"neq/cuda/driver/fake"
+)
+
+var lab fake.Lab
+
+func TestMain(m *testing.M) {
+	source, err := filepath.Abs("../cuda/kernels/nets/nets.cu")
+	if err == nil {
+		_, err = os.ReadFile(source) // so that go test knows what results depend on
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	lab.Twins = map[string]string{"nets": "#pragma GCC optimize(\"O2\")\n#define NETS_TWIN\n#include \"" + source + "\"\n"}
+	code := m.Run()
+	lab.Close()
+	os.Exit(code)
+}
+
+// A fit on the GPU (the fake one) that is interrupted there, goes on on the CPU and ends on the GPU, is the fit the CPU
+// makes, up to what float32 sums in another order leave after 40 steps of Nadam.
+func TestFitMovesBetweenDevices(t *testing.T) {
+	if !lab.Within(t, "", false) {
+		return
+	}
+	gpu, err := driver.Open(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if bytes, n := gpu.Held(); n > 0 {
+			t.Errorf("%d buffers of %d bytes are left on the device", n, bytes)
+		}
+		if err := gpu.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	o := quick()
+	o.Config.Steps, o.Config.ValidateEvery, o.Config.Window, o.Config.Batch = 40, 10, 100, 4
+	o.DataDir, o.OutDir = small().write(t), filepath.Join(t.TempDir(), "cpu")
+	want, err := Fit(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.OutDir = filepath.Join(t.TempDir(), "gpu")
+	for i, stop := range []int{13, 27, 0} {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		o.GPU = nil
+		if i != 1 {
+			o.GPU = gpu
+		}
+		o.Hooks = []func(Progress){func(p Progress) {
+			if p.Step == stop {
+				cancel()
+			}
+		}}
+		_, err := Fit(ctx, o)
+		var in *InterruptedError
+		if stop > 0 && !errors.As(err, &in) || stop == 0 && err != nil {
+			t.Fatalf("stop at %d: %v", stop, err)
+		}
+		o.Resume = true
+	}
+	a, err := Load(want.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Load(o.OutDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	worst, moved := 0.0, 0.0
+	for i, w := range a.Network.Weights() {
+		for j, x := range values(w) {
+			worst = max(worst, math.Abs(float64(x-values(b.Network.Weights()[i])[j])))
+			moved = max(moved, math.Abs(float64(x)))
+		}
+	}
+	if worst > 2e-3 || moved < 0.1 {
+		t.Errorf("weights up to %g are %g apart", moved, worst)
+	}
+	if d := math.Abs(a.Validation.AUC - b.Validation.AUC); d > 2e-3 {
+		t.Errorf("validation AUC %g and %g", a.Validation.AUC, b.Validation.AUC)
+	}
+}
+
+// A GPU that is lost in the middle of a fit ends it with a clear error, and the CPU goes on from the last checkpoint.
+func TestFitOnALostGPU(t *testing.T) {
+	if !lab.Within(t, "lost=1000", false) {
+		return
+	}
+	gpu, err := driver.Open(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gpu.Close()
+	o := quick()
+	o.Config.Steps, o.Config.Window, o.Config.Batch, o.Config.CheckpointEvery = 100, 50, 2, 1e-9
+	o.DataDir, o.OutDir, o.GPU = small().write(t), filepath.Join(t.TempDir(), "fit"), gpu
+	if _, err := Fit(context.Background(), o); !errors.Is(err, driver.DeviceLost) {
+		t.Fatalf("error %v, want a lost device", err)
+	}
+	if list, err := filepath.Glob(filepath.Join(o.OutDir, checkpointFolder, stepPrefix+"*")); err != nil || len(list) == 0 {
+		t.Fatalf("no checkpoint was left: %v", err)
+	}
+	o.GPU, o.Resume = nil, true
+	if _, err := Fit(context.Background(), o); err != nil {
+		t.Error(err)
+	}
+}
