@@ -461,3 +461,42 @@ func TestPublishedSizesOnGPU(t *testing.T) {
 		}
 	}
 }
+
+// More heads than a block sums at a time, one of which counts nothing.
+func TestManyHeadsOnGPU(t *testing.T) {
+	if !lab.Within(t, "", false) {
+		return
+	}
+	const auxiliary, B, T = 70, 3, 90
+	var loss [2]Loss
+	var sums [2]LossSum
+	var grads [2][][]float32
+	for i, on := range []where{{}, gpu(t, ops.DeviceOptions{})} {
+		_, g := open(t, small[2].spec, small[2].inputs, auxiliary, GraphOptions{Batch: B, Time: T, BurnIn: 7, Train: true, Device: on.device})
+		targets, weights := drawTargets(B*T, auxiliary, 1), LossWeights{Spike: 1, Voltage: 0.3, Auxiliary: make([]float32, auxiliary)}
+		for j := range weights.Auxiliary {
+			weights.Auxiliary[j] = 0.01 * float32(j)
+		}
+		var err error
+		if loss[i], err = g.Run(targets, weights); err != nil {
+			t.Fatal(err)
+		}
+		if sums[i], err = g.Losses(); err != nil {
+			t.Fatal(err)
+		}
+		grads[i] = on.gradients(t, g)
+	}
+	same := func(what string, got, want []float32) {
+		t.Helper()
+		var w []float64
+		for _, v := range want {
+			w = append(w, float64(v))
+		}
+		near(t, what, got, w, 1e-5)
+	}
+	same("loss", []float32{loss[1].Total, float32(sums[1].Total)}, []float32{loss[0].Total, float32(sums[0].Total)})
+	same("terms", loss[1].Auxiliary, loss[0].Auxiliary)
+	for i := range grads[0] {
+		same(fmt.Sprintf("gradient %d", i), grads[1][i], grads[0][i])
+	}
+}
