@@ -124,3 +124,41 @@ func TestFitOnALostGPU(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestOpenGPUs(t *testing.T) {
+	if !lab.Within(t, "devices=2", false) {
+		return
+	}
+	for want, n := range map[string]int{"auto": 2, "cuda": 2, "cuda:1": 1, "cpu": 0} {
+		gpus, why, err := OpenGPUs(t.Context(), want)
+		if err != nil || len(gpus) != n || (want == "auto") && why == "" {
+			t.Errorf("%s: %d GPUs, %q, %v", want, len(gpus), why, err)
+		}
+		for _, c := range gpus {
+			if bytes, n := c.Held(); n > 0 {
+				t.Errorf("%s: the check left %d buffers of %d bytes", want, n, bytes)
+			}
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for _, want := range []string{"cuda:7", "cuda:-1", "gpu"} {
+		if _, _, err := OpenGPUs(t.Context(), want); err == nil {
+			t.Errorf("%s: no error", want)
+		}
+	}
+}
+
+// Without a driver auto is the CPU, and says why; cuda never falls back.
+func TestOpenGPUsWithoutOne(t *testing.T) {
+	if driver.Probe(t.Context()).Usable {
+		t.Skip("this machine has a GPU")
+	}
+	if gpus, why, err := OpenGPUs(t.Context(), "auto"); err != nil || gpus != nil || why == "" {
+		t.Errorf("auto: %v, %q, %v", gpus, why, err)
+	}
+	if _, _, err := OpenGPUs(t.Context(), "cuda"); err == nil {
+		t.Error("cuda fell back")
+	}
+}
