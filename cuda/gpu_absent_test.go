@@ -31,7 +31,7 @@ func TestWithoutGPUSupport(t *testing.T) {
 		}
 	}
 	d, why, err := Select(context.Background(), "auto", 1)
-	if err != nil || !strings.HasPrefix(d.Name(), "cpu") || !strings.Contains(why, "without GPU support") {
+	if err != nil || len(d) != 1 || !strings.HasPrefix(d[0].Name(), "cpu") || !strings.Contains(why, "without GPU support") {
 		t.Errorf("auto: %v, %q, %v", d, why, err)
 	}
 }

@@ -365,7 +365,7 @@ func TestCheckDevice(t *testing.T) {
 		}
 	}
 	d, why, err := Select(context.Background(), "cpu", 3)
-	if err != nil || why != "" || !strings.HasSuffix(d.Name(), "3 threads") {
+	if err != nil || why != "" || len(d) != 1 || !strings.HasSuffix(d[0].Name(), "3 threads") {
 		t.Errorf("%v, %q, %v", d, why, err)
 	}
 }

@@ -202,7 +202,9 @@ func TestGPULost(t *testing.T) {
 }
 
 func TestSelect(t *testing.T) {
-	for _, c := range []struct{ settings, want, name, why, fails string }{
+	for _, c := range []struct{ settings, want, names, why, fails string }{
+		{"devices=2", "cuda", "cuda:0 Fake GPU 0; cuda:1 Fake GPU 1", "", ""},
+		{"devices=2", "auto", "cuda:0 Fake GPU 0; cuda:1 Fake GPU 1", "a GPU was found", ""},
 		{"", "auto", "cuda:0 Fake GPU 0", "a GPU was found", ""},
 		{"", "cuda", "cuda:0 Fake GPU 0", "", ""},
 		{"", "cpu", "cpu ", "", ""},
@@ -220,18 +222,20 @@ func TestSelect(t *testing.T) {
 			if !onFakeGPU(t, c.settings) {
 				return
 			}
-			d, why, err := Select(context.Background(), c.want, 1)
+			devices, why, err := Select(context.Background(), c.want, 1)
+			var names []string
+			for _, d := range devices {
+				names = append(names, d.Name())
+				defer d.Close()
+			}
 			if c.fails != "" {
-				if d != nil || err == nil || !strings.Contains(err.Error(), c.fails) {
-					t.Errorf("%v, %v; want %q", d, err, c.fails)
+				if devices != nil || err == nil || !strings.Contains(err.Error(), c.fails) {
+					t.Errorf("%v, %v; want %q", names, err, c.fails)
 				}
 				return
 			}
-			if err != nil || !strings.HasPrefix(d.Name(), c.name) || !strings.Contains(why, c.why) || (why == "") != (c.why == "") {
-				t.Fatalf("%v, %q, %v; want %s, %q", d, why, err, c.name, c.why)
-			}
-			if err := d.Close(); err != nil {
-				t.Error(err)
+			if err != nil || !strings.HasPrefix(strings.Join(names, "; "), c.names) || !strings.Contains(why, c.why) || (why == "") != (c.why == "") {
+				t.Fatalf("%v, %q, %v; want %s, %q", names, why, err, c.names, c.why)
 			}
 		})
 	}

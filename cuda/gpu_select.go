@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -32,46 +33,78 @@ func parseDevice(want string) (kind string, i int, err error) {
 	return "", 0, fmt.Errorf("device %q: want auto, cpu, cuda or cuda:i with i counted from 0", want)
 }
 
-// Select opens the device that want names (see CheckDevice) with that many threads of the host, 0 for all. auto is
-// the first usable GPU, else the CPU, and why says in words what decided; it is empty for the others, which open what
-// they name or fail.
-func Select(ctx context.Context, want string, threads int) (d Device, why string, err error) {
+// Select opens the devices that want names (see CheckDevice) with that many threads of the host, 0 for all: "cuda" is
+// every usable GPU, "cuda:i" one. auto is every usable GPU, else the CPU, and why says in words what decided; it is
+// empty for the others, which open what they name or fail. A GPU first runs Check beside the CPU.
+func Select(ctx context.Context, want string, threads int) (devices []Device, why string, err error) {
 	kind, i, err := parseDevice(want)
 	if err != nil {
 		return nil, "", err
 	}
 	if kind == "cpu" {
-		d, err = NewCPU(CPUOptions{Threads: threads})
-		return d, "", err
+		return onCPU(threads, "")
 	}
 	s := driver.Probe(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, "", err
 	}
+	list := []int{i}
 	if i < 0 {
-		i = firstUsable(s)
+		list = usable(s)
 	}
-	d, err = openGPU(s, GPUOptions{Index: i, Threads: threads})
-	switch {
-	case kind == "cuda":
-		return d, "", err
-	case err == nil:
-		return d, "a GPU was found; --device cpu does without it", nil
+	for _, i := range list {
+		d, err := openChecked(ctx, s, GPUOptions{Index: i, Threads: threads})
+		if err == nil {
+			devices = append(devices, d)
+			continue
+		}
+		for _, d := range devices {
+			err = errors.Join(err, d.Close())
+		}
+		switch {
+		case kind == "cuda":
+			return nil, "", err
+		case s.Usable: // but would not open, or does not compute
+			return onCPU(threads, err.Error())
+		}
+		return onCPU(threads, strings.TrimPrefix(s.String(), "no GPU is used: "))
 	}
-	why = strings.TrimPrefix(s.String(), "no GPU is used: ")
-	if s.Usable { // but would not open
-		why = err.Error()
+	if kind == "cuda" {
+		return devices, "", nil
 	}
-	d, err = NewCPU(CPUOptions{Threads: threads})
-	return d, why, err
+	return devices, "a GPU was found; --device cpu does without it", nil
 }
 
-// firstUsable is the first usable GPU, or 0, which says why there is none.
-func firstUsable(s driver.Status) int {
+func onCPU(threads int, why string) ([]Device, string, error) {
+	d, err := NewCPU(CPUOptions{Threads: threads})
+	if err != nil {
+		return nil, "", err
+	}
+	return []Device{d}, why, nil
+}
+
+// openChecked opens a GPU that computes what the CPU does.
+func openChecked(ctx context.Context, s driver.Status, o GPUOptions) (Device, error) {
+	d, err := openGPU(s, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := Check(ctx, d); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// usable are the GPUs that are, or 0, which says why there is none.
+func usable(s driver.Status) []int {
+	var list []int
 	for i, d := range s.Devices {
 		if d.Usable {
-			return i
+			list = append(list, i)
 		}
 	}
-	return 0
+	if len(list) == 0 {
+		return []int{0}
+	}
+	return list
 }

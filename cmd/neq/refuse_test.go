@@ -26,9 +26,7 @@ func TestUsage(t *testing.T) {
 		{"simulate run.yaml --out p --threads -1", []string{"--threads -1"}},
 		{"simulate run.yaml --out p --threads x", []string{"--threads"}},
 		{"simulate run.yaml --out p --seed -1", []string{"--seed"}},
-		{"simulate run.yaml --out p --device gpu", []string{"--device gpu"}},
-		{"simulate run.yaml --out p --device cuda", []string{"--device cuda"}},
-		{"train run.yaml --data d --out p --device cuda:0", []string{"--device cuda:0"}},
+		{"simulate run.yaml --out p --device gpu", []string{`--device "gpu"`, "auto, cpu, cuda or cuda:i"}},
 		{"eval p --data d --device cuda:9", []string{"--device cuda:9"}},
 		{"simulate run.yaml --out p --part 1/0", []string{"--part 1/0", "0 <= I < N"}},
 		{"simulate run.yaml --out p --part 2/2", []string{"--part 2/2"}},
@@ -257,5 +255,19 @@ func TestNames(t *testing.T) {
 	}
 	if page := string(read(t, dir, "out", "report.html")); strings.Contains(page, "<script>alert") {
 		t.Error("a name is run as a script in the report")
+	}
+}
+
+// A GPU that is asked for and cannot be had stops a command; nothing falls back silently. The program under test is
+// built without the driver, so that this holds on a machine with a GPU too.
+func TestNoGPU(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	refused(t, dir, exitFailed, []string{"--device cuda", "GPU"}, "simulate", "run.yaml", "--out", "p", "--device", "cuda")
+	must(t, dir, "simulate", "run.yaml", "--out", "data")
+	refused(t, dir, exitFailed, []string{"--device cuda:0", "GPU"}, "train", "run.yaml", "--data", "data", "--out", "p", "--device", "cuda:0")
+	refused(t, dir, exitFailed, []string{"--device cuda", "GPU"}, "sweep", "run.yaml", "--data", "data", "--out", "p", "--device", "cuda")
+	if exists(dir, "p", "model.json") || exists(dir, "p", "study.json") {
+		t.Error("a refused command wrote something")
 	}
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -12,7 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"neq/cuda"
+	"neq/cuda/driver"
 	"neq/internal/console"
+	"neq/trainer"
 )
 
 // flags are those of several subcommands.
@@ -114,12 +118,8 @@ func (f *flags) check(c *cobra.Command) error {
 	case f.threads < 0:
 		return usage("--threads %d: want 1 or more, or 0 for all cores", f.threads)
 	}
-	switch kind, _, _ := strings.Cut(f.device, ":"); {
-	case f.device == "" || f.device == "auto" || f.device == "cpu":
-	case kind == "cuda":
-		return usage("--device %s: this version of neq computes on the CPU only: use --device cpu", f.device)
-	default:
-		return usage("--device %s: want auto, cpu or cuda[:i]", f.device)
+	if err := cuda.CheckDevice(f.device); err != nil {
+		return usage("--%w", err)
 	}
 	return nil
 }
@@ -177,21 +177,51 @@ func schedulerPart(getenv func(string) string) (part, parts int, err error) {
 }
 
 // chose says, once, what --device auto came to.
-func (f *flags) chose(device string) {
+func (f *flags) chose(device, why string) {
 	if f.device == "auto" && !f.told {
 		f.told = true
-		f.remark("device", "use", device, "why", "this version of neq computes on the CPU only")
+		f.remark("device", "use", device, "why", why)
 	}
 }
 
-// openDevice opens the device asked for.
-func (f *flags) openDevice() (cuda.Device, error) {
-	d, err := cuda.NewCPU(cuda.CPUOptions{Threads: f.cores()})
+// openDevices opens the devices asked for, to simulate on.
+func (f *flags) openDevices(ctx context.Context) ([]cuda.Device, error) {
+	devices, why, err := cuda.Select(ctx, f.device, f.cores())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--device %s: %w", f.device, err)
 	}
-	f.chose(d.Name())
-	return d, nil
+	f.chose(deviceNames(devices), why)
+	return devices, nil
+}
+
+func deviceNames(devices []cuda.Device) string {
+	var names []string
+	for _, d := range devices {
+		names = append(names, d.Name())
+	}
+	return strings.Join(names, "; ")
+}
+
+// openGPUs opens the GPUs asked for, to train on; none is the CPU. done gives them back.
+func (f *flags) openGPUs(ctx context.Context) (gpus []*driver.Context, done func(), err error) {
+	gpus, why, err := trainer.OpenGPUs(ctx, f.device)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--device %s: %w", f.device, err)
+	}
+	name := fmt.Sprintf("cpu, %d threads", f.cores())
+	if len(gpus) > 0 {
+		var names []string
+		for _, c := range gpus {
+			names = append(names, c.Name())
+		}
+		name = strings.Join(names, "; ")
+	}
+	f.chose(name, why)
+	return gpus, func() {
+		for _, c := range gpus {
+			c.Close()
+		}
+	}, nil
 }
 
 // remark logs something worth knowing, unless --quiet.

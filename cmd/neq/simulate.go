@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"neq/cuda"
 	"neq/data/simulate"
 	"neq/data/traces"
 	"neq/internal/atomicfile"
@@ -67,17 +66,21 @@ func (f *flags) simulate(ctx context.Context, plan *simulate.Plan, out string) e
 	if err != nil {
 		return err
 	}
-	dev, err := f.openDevice()
+	devices, err := f.openDevices(ctx)
 	if err != nil {
 		return err
 	}
-	defer dev.Close()
+	defer func() {
+		for _, d := range devices {
+			d.Close()
+		}
+	}()
 	unlock, err := atomicfile.LockFolder(out, parts > 1)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	plan.Info.Device = dev.Name()
+	plan.Info.Device = deviceNames(devices)
 	w, err := traces.Create(out, plan.Info, traces.Options{Resume: f.resume, Overwrite: f.overwrite, Part: part, Parts: parts})
 	if err != nil {
 		return err
@@ -93,13 +96,13 @@ func (f *flags) simulate(ctx context.Context, plan *simulate.Plan, out string) e
 		left += n
 	}
 	if left > 0 {
-		e := plan.Estimate(ctx, dev, f.cores())
+		e := plan.Estimate(ctx, devices[0], f.cores())
 		share := float64(left) / float64(plan.Info.Samples)
 		f.remark("simulate", "what", plan.Words(), "samples", console.Count(left), "neuron-seconds", console.Count(int64(e.NeuronSeconds*share)),
 			"size", "up to "+console.Bytes(int64(float64(e.Bytes)*share)), "takes", "about "+console.Duration(time.Duration(float64(e.Time)*share)))
 	}
 	bar := f.progress("simulate", int64(all), int64(all-left), "neuron-s", float64(plan.Info.Duration)/1000)
-	err = plan.Run(ctx, []cuda.Device{dev}, w, simulate.Options{Threads: f.cores(), Progress: func(n int) { bar.Add(int64(n)) }})
+	err = plan.Run(ctx, devices, w, simulate.Options{Threads: f.cores(), Progress: func(n int) { bar.Add(int64(n)) }})
 	bar.End()
 	if err != nil {
 		return err

@@ -79,7 +79,11 @@ func (f *flags) sweep(ctx context.Context, x *experiment.Config, data, out strin
 		return 0, err
 	}
 	defer unlock()
-	f.chose(fmt.Sprintf("cpu, %d threads", f.cores()))
+	var done func()
+	if o.GPUs, done, err = f.openGPUs(ctx); err != nil {
+		return 0, err
+	}
+	defer done()
 	bar, hook := f.trainingBar()
 	o.DataDir, o.OutDir, o.Resume, o.Overwrite, o.Threads = data, out, f.resume, f.overwrite, f.cores()
 	o.Study.Version = version

@@ -51,10 +51,18 @@ run that was never interrupted.`,
 				return err
 			}
 			defer unlock()
-			f.chose(fmt.Sprintf("cpu, %d threads", f.cores()))
+			gpus, done, err := f.openGPUs(c.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
 			bar, hook := f.trainingBar()
-			r, err := trainer.Fit(c.Context(), trainer.FitOptions{Spec: spec, Config: cfg, DataDir: data, OutDir: f.out,
-				Resume: f.resume, Overwrite: f.overwrite, Threads: f.cores(), Hooks: []func(trainer.Progress){hook}})
+			o := trainer.FitOptions{Spec: spec, Config: cfg, DataDir: data, OutDir: f.out,
+				Resume: f.resume, Overwrite: f.overwrite, Threads: f.cores(), Hooks: []func(trainer.Progress){hook}}
+			if len(gpus) > 0 {
+				o.GPU = gpus[0]
+			}
+			r, err := trainer.Fit(c.Context(), o)
 			bar.end()
 			if err != nil {
 				return blame(x, err)
@@ -132,7 +140,9 @@ func evalCommand(f *flags) *cobra.Command {
 				}
 				o.BurnIn = &burn
 			}
-			f.chose(fmt.Sprintf("cpu, %d threads", f.cores()))
+			if strings.HasPrefix(f.device, "cuda") {
+				return usage("--device %s: eval computes on the CPU: use --device cpu", f.device)
+			}
 			e, err := trainer.Evaluate(c.Context(), args[0], data, split, o)
 			if err != nil {
 				return err
