@@ -9,7 +9,7 @@ TAGS := -tags gpu
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint demo demo-hh published bench generate check-generated fuzz clean setup
+.PHONY: help build test lint demo demo-hh published bench generate check-generated generate-table check-ptx gpu-bundle fuzz clean setup
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,15 @@ generate: ## the PTX of the GPU's kernels (needs clang-19)
 
 check-generated: ## fails where the PTX in the tree is not what the sources give
 	cuda/kernels/generate.sh --check
+
+generate-table: ## registers and spills of the GPU's kernels, as ptxas gives them (fetched from Debian)
+	cuda/kernels/assemble.sh
+
+check-ptx: ## fails where that table is not current, or a hot kernel spills (says so where ptxas cannot be had)
+	cuda/kernels/assemble.sh --check --optional
+
+gpu-bundle: setup ## a folder that tests and measures neq on a GPU machine: $(OUT)/gpu-bundle
+	bench/gpu/bundle.sh $(OUT)/gpu-bundle
 
 fuzz: setup ## every fuzz test for 20 seconds
 	@$(GO) list ./... | while read -r p; do \
