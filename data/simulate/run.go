@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"runtime"
 	"sync"
 	"time"
@@ -39,7 +40,12 @@ func (p *Plan) Estimate(ctx context.Context, dev cuda.Device, threads int) Estim
 	n := int64(in.Samples)
 	e := Estimate{NeuronSeconds: float64(n) * float64(in.Duration) / 1000}
 	e.Bytes = n*int64(in.Duration)*4*int64(1+len(in.Record)) + int64(float64(n)*p.protocol.Rate()*float64(in.Duration))*8
-	trial, samples := *p, min(in.Samples, 64*max(1, threads))
+	trial, samples := *p, min(in.Samples, cuda.Fill(dev), 1024)
+	trial.steps = p.every
+	warm, err := trial.draw(ctx, 0, 1, threads) // a GPU compiles its kernels first
+	if err != nil || dev.Run(ctx, &p.Cell.Program, warm.batch) != nil {
+		return e
+	}
 	trial.steps = min(p.steps, 100*p.every)
 	start := time.Now()
 	d, err := trial.draw(ctx, 0, samples, threads)
@@ -51,8 +57,8 @@ func (p *Plan) Estimate(ctx context.Context, dev cuda.Device, threads int) Estim
 		return e
 	}
 	running := time.Since(start) - drawing
-	cells := float64(in.Samples) / float64(samples)
-	e.Time = time.Duration(cells * (float64(drawing) + float64(running)*float64(p.steps)/float64(trial.steps)))
+	full := math.Ceil(float64(in.Samples) / float64(max(samples, cuda.Fill(dev)))) // batches that fill the device take the trial's time
+	e.Time = time.Duration(float64(in.Samples)/float64(samples)*float64(drawing) + full*float64(running)*float64(p.steps)/float64(trial.steps))
 	return e
 }
 
@@ -62,9 +68,31 @@ type Options struct {
 	Progress func(samples int) // told of samples that are done, in any order; may be nil
 }
 
-// Run simulates the shards the writer lacks and writes them, a shard at a time on each device, while the next one's
-// input is drawn. When ctx is cancelled it finishes and writes the shards in hand, begins no other, and returns the
-// cause; a later run with resume does the rest. Memory is bounded by two shards and one more for each device.
+// share lists every device as often as it takes shards at a time: a GPU that needs more lanes than a shard has to be
+// busy runs several as one batch. They are held in memory meanwhile: shardMemory bounds them.
+func (p *Plan) share(devices []cuda.Device, shards int) []cuda.Device {
+	in := &p.Info
+	bytes := int64(in.SamplesPerShard) * int64(in.Duration) * 4 * int64(1+len(in.Record))
+	bytes += int64(float64(in.SamplesPerShard)*p.protocol.Rate()*float64(in.Duration)) * 17 // as stored, and as a device takes it
+	most := max(1, min(shards, int(shardMemory/max(bytes, 1)))/max(1, len(devices)))
+	var all []cuda.Device
+	for _, d := range devices {
+		for range max(1, min(most, cuda.Fill(d)/max(in.SamplesPerShard, laneBlock))) {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// laneBlock is the run of lanes that a core or a block of a GPU integrates together, however few are asked for.
+const laneBlock = 128
+
+// shardMemory is what shards that run at a time on devices larger than one may take together.
+const shardMemory = 4 << 30
+
+// Run simulates the shards the writer lacks and writes them, a shard or several at a time on each device, while the
+// next one's input is drawn. When ctx is cancelled it finishes and writes the shards in hand, begins no other, and
+// returns the cause; a later run with resume does the rest. Memory is bounded by two shards and those on the devices.
 func (p *Plan) Run(ctx context.Context, devices []cuda.Device, w *traces.Writer, o Options) error {
 	if o.Threads <= 0 {
 		o.Threads = runtime.NumCPU()
@@ -108,7 +136,7 @@ func (p *Plan) Run(ctx context.Context, devices []cuda.Device, w *traces.Writer,
 		}
 	})
 	var integrating sync.WaitGroup
-	for _, dev := range devices {
+	for _, dev := range p.share(devices, len(w.Missing())) {
 		integrating.Go(func() {
 			for d := range inputs {
 				if _, err := p.run(work, dev, d); err != nil {
