@@ -308,7 +308,13 @@ func (r *run) readBack() error {
 	if r.gpu == nil {
 		return nil
 	}
-	if err := errors.Join(r.net.ReadBack(r.gpu), r.solver.ReadBack()); err != nil {
+	if err := r.drain(); err != nil {
+		return err
+	}
+	if err := r.net.ReadBack(r.gpu); err != nil {
+		return fmt.Errorf("trainer: step %d: %w", r.st.Step, err)
+	}
+	if err := r.solver.ReadBack(); err != nil {
 		return fmt.Errorf("trainer: step %d: %w", r.st.Step, err)
 	}
 	return nil

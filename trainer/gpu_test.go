@@ -4,11 +4,13 @@ package trainer
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"neq/cuda/driver"
@@ -95,6 +97,15 @@ func TestFitMovesBetweenDevices(t *testing.T) {
 	if worst > 2e-3 || moved < 0.1 {
 		t.Errorf("weights up to %g are %g apart", moved, worst)
 	}
+	x, y := losses(t, want.Dir), losses(t, o.OutDir)
+	if len(x) == 0 || len(x) != len(y) {
+		t.Fatalf("%d and %d lines of losses", len(x), len(y))
+	}
+	for i := range x {
+		if math.Abs(x[i]-y[i]) > 1e-3*x[i] {
+			t.Errorf("line %d: loss %g and %g", i, x[i], y[i])
+		}
+	}
 	if d := math.Abs(a.Validation.AUC - b.Validation.AUC); d > 2e-3 {
 		t.Errorf("validation AUC %g and %g", a.Validation.AUC, b.Validation.AUC)
 	}
@@ -161,4 +172,24 @@ func TestOpenGPUsWithoutOne(t *testing.T) {
 	if _, _, err := OpenGPUs(t.Context(), "cuda"); err == nil {
 		t.Error("cuda fell back")
 	}
+}
+
+// losses are those of a fit's metrics.
+func losses(t *testing.T, dir string) []float64 {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, metricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []float64
+	for line := range strings.Lines(string(text)) {
+		var m metric
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			t.Fatal(err)
+		}
+		if m.Loss != nil {
+			list = append(list, *m.Loss)
+		}
+	}
+	return list
 }

@@ -2,9 +2,12 @@ package trainer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
+
+	"neq/cuda/driver"
 )
 
 // loop runs the steps that are left. Every decision depends on r.st alone, so that a resumed fit takes the same ones.
@@ -55,6 +58,9 @@ func (r *run) step() error {
 		return err
 	}
 	r.fill.fill(r.rows, r.graph.Events())
+	if r.gpu != nil {
+		return r.queue(step)
+	}
 	loss, err := r.graph.Run(&r.fill.target, r.c.Weights(step))
 	if err != nil {
 		return fmt.Errorf("trainer: step %d: %w", step, err)
@@ -80,6 +86,64 @@ func (r *run) step() error {
 		}
 	}
 	r.tell(false)
+	return nil
+}
+
+// queue is a step on the GPU: nothing waits for it, and its loss is looked at when a line of metrics is due.
+func (r *run) queue(step int) error {
+	began := time.Now()
+	if err := r.graph.Queue(&r.fill.target, r.c.Weights(step)); err != nil {
+		return fmt.Errorf("trainer: step %d: %w", step, err)
+	}
+	rate := r.c.Rate(step)
+	if err := r.solver.Step(r.params, r.graph.Gradients(), rate); err != nil {
+		var lost *driver.Error
+		if errors.As(err, &lost) {
+			return fmt.Errorf("trainer: step %d: %w", step, err)
+		}
+		return &DivergenceError{Step: step, What: err.Error()}
+	}
+	r.st.Step++
+	r.speed = decay(r.speed, r.bioSeconds(1)/max(1e-9, time.Since(began).Seconds()), 0.05)
+	if r.st.Step%r.c.LogEvery == 0 || r.st.Step == r.c.Steps {
+		if err := r.drain(); err != nil {
+			return err
+		}
+		if err := r.logLoss(rate); err != nil {
+			return err
+		}
+	}
+	r.tell(false)
+	return nil
+}
+
+// drain waits for the steps on the GPU and adds up their losses.
+func (r *run) drain() error {
+	sum, err := r.graph.Losses()
+	if err != nil {
+		return fmt.Errorf("trainer: step %d: %w", r.st.Step, err)
+	}
+	norms, err := r.solver.GradientNorms()
+	if err != nil {
+		return fmt.Errorf("trainer: step %d: %w", r.st.Step, err)
+	}
+	if sum.Steps == 0 {
+		return nil
+	}
+	mean := sum.Total / float64(sum.Steps)
+	if math.IsNaN(mean) || math.IsInf(mean, 0) || math.IsNaN(norms) || math.IsInf(norms, 0) {
+		return &DivergenceError{Step: r.st.Step - sum.Steps, What: fmt.Sprintf("within %d steps from here the loss is %v, the gradient's norm %v", sum.Steps, mean, norms)}
+	}
+	s := &r.st.Sum
+	s.Steps += sum.Steps
+	s.Total, s.Spike, s.Voltage, s.Norm = s.Total+sum.Total, s.Spike+sum.Spike, s.Voltage+sum.Voltage, s.Norm+norms
+	if s.Auxiliary == nil && len(sum.Auxiliary) > 0 {
+		s.Auxiliary = make([]float64, len(sum.Auxiliary))
+	}
+	for i, v := range sum.Auxiliary {
+		s.Auxiliary[i] += v
+	}
+	r.running = decay(r.running, mean, 1-math.Pow(0.98, float64(sum.Steps)))
 	return nil
 }
 

@@ -111,7 +111,10 @@ func (b *trainingBar) update(p trainer.Progress) {
 		b.end()
 		b.bar, b.title = b.f.progress("train "+p.Title, int64(p.Steps), int64(p.Step)-1, "steps", 1), p.Title
 	}
-	text := fmt.Sprintf("loss %.4f", p.Loss)
+	text := ""
+	if !math.IsNaN(p.Loss) { // on a GPU it is looked at now and then
+		text = fmt.Sprintf("loss %.4f", p.Loss)
+	}
 	if !math.IsNaN(p.AUC) {
 		text += fmt.Sprintf(" AUC %.4f", p.AUC)
 	}
