@@ -1,5 +1,5 @@
 #!/bin/sh
-# Simulation speed on one core, side by side with NEURON in one run: squid axons with one exponential synapse under
+# Simulation speed on one core beside NEURON in one run: squid axons with one exponential synapse under
 # Poisson events at 500/s, dt 0.025 ms, voltage every ms. Figures are of processor time, which other work on the
 # machine disturbs least; the two take turns, and the best of each counts.
 # Named CASE: hh's step and drive, unless the name ends in another step; /current: a constant current, no synapse.
