@@ -162,7 +162,7 @@ func TestReplay(t *testing.T) {
 // NaN or overflow fails the shard and names the sample and its parameters; nothing that looks whole stays.
 func TestOverflow(t *testing.T) {
 	dir := folder(t)
-	refused(t, dir, exitFailed, []string{"sample 0: v is NaN", "beniaguev-2021"}, "simulate", "run.yaml", "--out", "p", "-q",
+	refused(t, dir, exitFailed, []string{"simulate: sample ", ": v is NaN at ", "beniaguev-2021"}, "simulate", "run.yaml", "--out", "p", "-q",
 		"--set", "neuron.synapses.0.weight={distribution: lognormal, mean: 1e300, sd: 1e300}")
 	refused(t, dir, exitFailed, []string{"p has 0 of 4 shards"}, "inspect", "p")
 }
