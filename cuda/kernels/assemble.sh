@@ -22,9 +22,11 @@ fetch() { # ptxas from Debian's package into the cache
   for tool in apt-get dpkg-deb; do command -v $tool >/dev/null || { echo "this machine has no $tool" >&2; return 1; }; done
   key=/usr/share/keyrings/debian-archive-keyring.gpg
   [ -r "$key" ] || { echo "$key is not there: apt install debian-archive-keyring" >&2; return 1; }
+  mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' | awk '$2 == "bookworm" {print $1; exit}')
+  [ -n "$mirror" ] || { echo "apt has no source of Debian 12 (bookworm) to take nvidia-cuda-toolkit from" >&2; return 1; }
   t=$(mktemp -d) || return 1
   mkdir -p "$t/lists/partial" "$t/archives/partial" "$t/x"
-  echo "deb [signed-by=$key] http://deb.debian.org/debian bookworm non-free" >"$t/sources"
+  echo "deb [signed-by=$key] $mirror bookworm non-free" >"$t/sources"
   set -- -qq -o Dir::Etc::sourcelist="$t/sources" -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists="$t/lists" \
     -o Dir::Cache="$t" -o APT::Sandbox::User=root -o Acquire::Retries=2 -o Acquire::http::Timeout=30
   (cd "$t" && apt-get "$@" update && apt-get "$@" download nvidia-cuda-toolkit) >&2 &&
@@ -42,7 +44,7 @@ if [ -z "$ptxas" ]; then
   else
     ptxas=$cache/ptxas
     [ -x "$ptxas" ] || fetch || {
-      echo "assemble.sh: no ptxas: the PTX was not assembled. Set PTXAS to one, or let this script reach deb.debian.org" >&2
+      echo "assemble.sh: no ptxas: the PTX was not assembled. Set PTXAS to one, or let this script reach a mirror of Debian 12" >&2
       [ -n "$optional" ] && exit 0
       exit 1
     }
