@@ -22,6 +22,7 @@ fetch() { # ptxas from Debian's package into the cache
   for tool in apt-get dpkg-deb; do command -v $tool >/dev/null || { echo "this machine has no $tool" >&2; return 1; }; done
   key=/usr/share/keyrings/debian-archive-keyring.gpg
   [ -r "$key" ] || { echo "$key is not there: apt install debian-archive-keyring" >&2; return 1; }
+  # shellcheck disable=SC2016 # apt expands these names
   mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' | awk '$2 == "bookworm" {print $1; exit}')
   [ -n "$mirror" ] || { echo "apt has no source of Debian 12 (bookworm) to take nvidia-cuda-toolkit from" >&2; return 1; }
   t=$(mktemp -d) || return 1
