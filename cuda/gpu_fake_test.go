@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -22,27 +21,10 @@ import (
 var lab fake.Lab
 
 func TestMain(m *testing.M) {
-	here, err := filepath.Abs("kernels/cells/twin/cells_twin.c")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	lab.Twins = map[string]string{
-		"cells":     fmt.Sprintf("#include %q\n", here),
-		"cells_f64": fmt.Sprintf("#define NEQ_F64\n#include %q\n", here),
-	}
-	for _, form := range []string{"kernels/*.h", "kernels/cells/*.h", "kernels/cells/*.cu", "kernels/cells/twin/*.c"} {
-		paths, _ := filepath.Glob(form)
-		for _, path := range paths { // so that go test knows what its result depends on
-			if _, err := os.ReadFile(path); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
-		}
-	}
-	code := m.Run()
-	lab.Close()
-	os.Exit(code)
+	cells := fake.Source{Name: "cells", File: "kernels/cells/twin/cells_twin.c", Also: []string{"kernels/*.h", "kernels/cells/*.h", "kernels/cells/*.cu"}}
+	wide := cells
+	wide.Name, wide.Before = "cells_f64", "#define NEQ_F64\n"
+	os.Exit(lab.Main(m, cells, wide))
 }
 
 // onFakeGPU runs the calling test again where there is a fake GPU, and says whether this is there.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -20,21 +19,7 @@ import (
 var lab fake.Lab
 
 func TestMain(m *testing.M) {
-	sources, err := filepath.Glob("../cuda/kernels/nets/*")
-	for _, f := range sources { // read here, so that go test knows what results depend on
-		if _, e := os.ReadFile(f); e != nil {
-			err = e
-		}
-	}
-	source, e := filepath.Abs("../cuda/kernels/nets/nets.cu")
-	if err = errors.Join(err, e); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	lab.Twins = map[string]string{"nets": "#pragma GCC optimize(\"O2\")\n#define NETS_TWIN\n#include \"" + source + "\"\n"}
-	code := m.Run()
-	lab.Close()
-	os.Exit(code)
+	os.Exit(lab.Main(m, fake.Source{Name: "nets", File: "../cuda/kernels/nets/nets.cu", Before: "#pragma GCC optimize(\"O2\")\n#define NETS_TWIN\n"}))
 }
 
 // gpu opens the fake GPU.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -20,18 +19,7 @@ import (
 var lab fake.Lab
 
 func TestMain(m *testing.M) {
-	source, err := filepath.Abs("../cuda/kernels/nets/nets.cu")
-	if err == nil {
-		_, err = os.ReadFile(source) // so that go test knows what results depend on
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	lab.Twins = map[string]string{"nets": "#pragma GCC optimize(\"O2\")\n#define NETS_TWIN\n#include \"" + source + "\"\n"}
-	code := m.Run()
-	lab.Close()
-	os.Exit(code)
+	os.Exit(lab.Main(m, fake.Source{Name: "nets", File: "../cuda/kernels/nets/nets.cu", Before: "#pragma GCC optimize(\"O2\")\n#define NETS_TWIN\n"}))
 }
 
 // A fit on the GPU (the fake one) that is interrupted there, goes on on the CPU and ends on the GPU, is the fit the CPU

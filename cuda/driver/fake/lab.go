@@ -1,14 +1,53 @@
 package fake
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 )
 
-// Lab runs tests on the fake driver, which it builds once. A package's tests share one and close it in TestMain.
+// Source is the C that twins of kernels are compiled from.
+type Source struct {
+	Name   string   // of the file it becomes
+	File   string   // that is included
+	Before string   // lines before that
+	Also   []string // patterns of files it depends on, beside those in its own folder
+}
+
+// Main is the body of a TestMain: it runs the package's tests with twins made from sources, deletes what was built, and
+// returns the exit code. It reads all that twins depend on, so that go test knows when a result is old.
+func (l *Lab) Main(m *testing.M, sources ...Source) int {
+	defer l.Close()
+	l.Twins = map[string]string{}
+	for _, s := range sources {
+		path, err := filepath.Abs(s.File)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		l.Twins[s.Name] = fmt.Sprintf("%s#include %q\n", s.Before, path)
+		for _, form := range append([]string{filepath.Join(filepath.Dir(s.File), "*.[chu]*"), s.File}, s.Also...) {
+			files, err := filepath.Glob(form)
+			if err != nil || len(files) == 0 {
+				fmt.Fprintf(os.Stderr, "fake driver: nothing is %s (%v)\n", form, err)
+				return 1
+			}
+			for _, f := range files {
+				if _, err := os.ReadFile(f); err != nil {
+					fmt.Fprintln(os.Stderr, err)
+					return 1
+				}
+			}
+		}
+	}
+	return m.Run()
+}
+
+// Lab runs tests on the fake driver, which it builds once. A package's tests share one, whose Main is their TestMain.
 type Lab struct {
 	Twins map[string]string // C source of kernels' twins, by the name of the file it becomes
 

@@ -4,9 +4,7 @@ package inputs
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -19,24 +17,7 @@ import (
 var lab fake.Lab
 
 func TestMain(m *testing.M) {
-	here, err := filepath.Abs("twin/inputs_twin.c")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	lab.Twins = map[string]string{"inputs": fmt.Sprintf("#include %q\n", here)}
-	for _, form := range []string{"*.h", "*.cu", "twin/*.c"} {
-		paths, _ := filepath.Glob(form)
-		for _, path := range paths { // so that go test knows what its result depends on
-			if _, err := os.ReadFile(path); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
-		}
-	}
-	code := m.Run()
-	lab.Close()
-	os.Exit(code)
+	os.Exit(lab.Main(m, fake.Source{Name: "inputs", File: "twin/inputs_twin.c", Also: []string{"*.h", "*.cu"}}))
 }
 
 func upload[T driver.Element](t *testing.T, c *driver.Context, s *driver.Stream, x []T) *driver.Buffer[T] {
