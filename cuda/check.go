@@ -20,7 +20,7 @@ func Check(ctx context.Context, d Device) error {
 		for l := range lanes {
 			for e := range 5 {
 				b.Events.Step = append(b.Events.Step, int32(37*l%100+150*e))
-				b.Events.Receptor = append(b.Events.Receptor, uint8((l+e)%2))
+				b.Events.Receptor = append(b.Events.Receptor, uint16((l+e)%2))
 				b.Events.Weight = append(b.Events.Weight, 0.02*float32(l%8))
 			}
 			b.Events.Offset = append(b.Events.Offset, int64(len(b.Events.Step)))

@@ -55,7 +55,7 @@ func batch(p *Program, first, lanes, ms int) *Batch {
 			if s.Float64() < 0.5*p.Dt {
 				r := s.Intn(len(p.Receptors))
 				b.Events.Step = append(b.Events.Step, int32(step))
-				b.Events.Receptor = append(b.Events.Receptor, uint8(r))
+				b.Events.Receptor = append(b.Events.Receptor, uint16(r))
 				b.Events.Weight = append(b.Events.Weight, []float32{2, 0.06, 0.02}[p.Receptors[r].Kind])
 			}
 		}

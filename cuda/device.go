@@ -72,6 +72,7 @@ type Program struct {
 	Initial   []float64  // one value per state, the same in every lane
 	Receptors []Receptor // at most MaxReceptors
 	Threshold float64    // mV: an upward crossing is a spike (kernels that reset: v above it)
+	Tree      *Tree      // of a cell with dendrites, which has neither Kernel nor Params nor Receptors: see tree.go
 }
 
 // MaxReceptors is how many receptors a program may have.
@@ -82,14 +83,15 @@ const MaxReceptors = 16
 type Events struct {
 	Offset   []int64   // lanes+1
 	Step     []int32   // integration step
-	Receptor []uint8   // index into Program.Receptors
-	Weight   []float32 // mV (Delta) or 1/ms (the others)
+	Receptor []uint16  // index into Program.Receptors, or into Program.Tree.Receptors
+	Weight   []float32 // mV (Delta) or 1/ms (the others); of a tree uS
 }
 
 // Current is a current injected from step From up to step To, one amplitude per lane.
 type Current struct {
 	From, To int32
-	Amp      []float32 // mV/ms (current over capacitance), [lane]
+	Node     int32     // of a tree; 0 is the soma
+	Amp      []float32 // mV/ms (current over capacitance), [lane]; of a tree nA
 }
 
 // Batch is a set of cells of one program, integrated together, and what is recorded of them.

@@ -116,7 +116,7 @@ func oneStep(p *Program) *Batch {
 	b.Events.Offset = []int64{0}
 	for l := range b.Lanes {
 		if r := l - 1; r >= 0 && r < len(p.Receptors) {
-			b.Events.Step, b.Events.Receptor = append(b.Events.Step, 0), append(b.Events.Receptor, uint8(r))
+			b.Events.Step, b.Events.Receptor = append(b.Events.Step, 0), append(b.Events.Receptor, uint16(r))
 			b.Events.Weight = append(b.Events.Weight, []float32{2, 0.06, 0.02}[p.Receptors[r].Kind])
 		}
 		b.Events.Offset = append(b.Events.Offset, int64(len(b.Events.Step)))
@@ -218,7 +218,7 @@ func manyReceptors(p *Program, b *Batch) {
 	b.Events.Receptor = slices.Clone(b.Events.Receptor)
 	for i := range b.Events.Receptor {
 		if i%2 == 1 {
-			b.Events.Receptor[i] += uint8(len(p.Receptors) / 2)
+			b.Events.Receptor[i] += uint16(len(p.Receptors) / 2)
 		}
 	}
 }

@@ -139,7 +139,7 @@ func join(jobs []*gpuJob) *Batch {
 	}
 	e := &all.Events
 	e.Offset = make([]int64, 1, all.Lanes+1)
-	e.Step, e.Receptor, e.Weight = make([]int32, 0, events), make([]uint8, 0, events), make([]float32, 0, events)
+	e.Step, e.Receptor, e.Weight = make([]int32, 0, events), make([]uint16, 0, events), make([]float32, 0, events)
 	for i, c := range b.Current {
 		all.Current[i] = Current{From: c.From, To: c.To, Amp: make([]float32, 0, all.Lanes)}
 	}

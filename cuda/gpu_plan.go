@@ -92,7 +92,7 @@ func (g *gpuPlan) lane(events int) int64 {
 		8 + 4 + 8 + // cursor, count, offset
 		4*len(g.segments) + // currents
 		2*(4*g.variables*g.records+12*g.perLane) // traces and spikes of two chunks
-	return int64(n) + 9*int64(events)
+	return int64(n) + 10*int64(events)
 }
 
 // segments divides the steps where a current begins or ends.

@@ -17,7 +17,7 @@ type gpuRoom struct {
 	state, receptors, current *driver.Buffer[float32] // state and receptors: two for each value in float64
 	cursor, offset            *driver.Buffer[int64]
 	count, step               *driver.Buffer[int32]
-	receptor                  *driver.Buffer[uint8]
+	receptor                  *driver.Buffer[uint16]
 	weight                    *driver.Buffer[float32]
 	record                    [2]*driver.Buffer[float32]
 	number                    [2]*driver.Buffer[uint32]

@@ -33,7 +33,7 @@ type Options struct {
 // Synapse is one synapse of a compiled cell.
 type Synapse struct {
 	Group    int     // index into Config.Synapses
-	Receptor uint8   // index into Program.Receptors
+	Receptor uint16  // index into Program.Receptors
 	Weight   float64 // as the user gave it: mV for delta, nS (or the model's own unit) otherwise
 	Device   float32 // the same as a device wants it: mV or 1/ms
 	Release  float64 // probability that an event is delivered, 0..1

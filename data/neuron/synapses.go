@@ -94,7 +94,7 @@ func synapses(m *Model, groups []SynapseGroup, scale float64, seed uint64) ([]cu
 			if f := float32(device); math.IsInf(float64(f), 0) {
 				return nil, nil, nil, keyError(key+".weight", "%v %s is beyond what float32 holds", w, m.ConductanceUnit)
 			}
-			all = append(all, Synapse{Group: g, Receptor: uint8(at), Weight: w, Device: float32(device), Release: release})
+			all = append(all, Synapse{Group: g, Receptor: uint16(at), Weight: w, Device: float32(device), Release: release})
 		}
 	}
 	return receptors, names, all, nil

@@ -42,7 +42,7 @@ func TestConductances(t *testing.T) {
 					b.Record = []int{slices.Index(cell.Program.States, "g_"+kind.Name)}
 					at := float64(cell.Program.Dt) * math.Round(5/cell.Program.Dt)
 					b.Events = cuda.Events{Offset: []int64{0, 1}, Step: []int32{int32(math.Round(5 / cell.Program.Dt))},
-						Receptor: []uint8{0}, Weight: []float32{cell.Synapses[0].Device}}
+						Receptor: []uint16{0}, Weight: []float32{cell.Synapses[0].Device}}
 					run(t, cell, b)
 					for k, g := range b.Trace[0] {
 						want := 0.0
@@ -66,7 +66,7 @@ func TestSynapticCurrent(t *testing.T) {
 		cell := compile(t, Config{Model: "lif", Parameters: map[string]float64{"threshold_mv": 90}, Synapses: []SynapseGroup{
 			{Name: "s", Kind: kind.Name, Count: 1, Weight: Weight{Constant: 8}}}}, Options{Dt: 0.01, Precision: cuda.Float64})
 		b := stepBatch(cell, 60, 0, 0, 0)
-		b.Events = cuda.Events{Offset: []int64{0, 1}, Step: []int32{500}, Receptor: []uint8{0}, Weight: []float32{cell.Synapses[0].Device}}
+		b.Events = cuda.Events{Offset: []int64{0, 1}, Step: []int32{500}, Receptor: []uint16{0}, Weight: []float32{cell.Synapses[0].Device}}
 		run(t, cell, b)
 		r, w := cell.Program.Receptors[0], float64(cell.Synapses[0].Device)
 		slope := func(t, v float64) float64 {
@@ -134,11 +134,11 @@ func TestReceptorsAreShared(t *testing.T) {
 	if len(cell.StateUnits) != len(cell.Program.States) {
 		t.Errorf("%d units for %d states", len(cell.StateUnits), len(cell.Program.States))
 	}
-	var receptors []uint8
+	var receptors []uint16
 	for _, s := range cell.Synapses {
 		receptors = append(receptors, s.Receptor)
 	}
-	if want := []uint8{0, 0, 0, 0, 0, 1, 2, 3}; !slices.Equal(receptors, want) {
+	if want := []uint16{0, 0, 0, 0, 0, 1, 2, 3}; !slices.Equal(receptors, want) {
 		t.Errorf("receptors %v, want %v", receptors, want)
 	}
 	if cell.Synapses[3].Release != 0.5 || cell.Synapses[0].Release != 1 {

@@ -223,7 +223,7 @@ func (p *Plan) describe(c Config, groups []stimulus.Group, total int, version st
 	if n := p.Info.Shards(); n < 3 {
 		held = float64(n)
 	}
-	shard := 4*float64(p.Info.SamplesPerShard)*float64(s.Duration)*float64(1+len(s.Record)) + 17*float64(p.Info.EventCapacity)
+	shard := 4*float64(p.Info.SamplesPerShard)*float64(s.Duration)*float64(1+len(s.Record)) + 18*float64(p.Info.EventCapacity)
 	if have := memory.Physical(); have > 0 && held*shard > have {
 		return fmt.Errorf("simulation.samples_per_shard: %d: the shards in hand would take %.3g GB of memory, this machine has %.3g: use fewer",
 			p.Info.SamplesPerShard, held*shard/1e9, have/1e9)

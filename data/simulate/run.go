@@ -73,7 +73,7 @@ type Options struct {
 func (p *Plan) share(devices []cuda.Device, shards int) []cuda.Device {
 	in := &p.Info
 	bytes := int64(in.SamplesPerShard) * int64(in.Duration) * 4 * int64(1+len(in.Record))
-	bytes += int64(float64(in.SamplesPerShard)*p.protocol.Rate()*float64(in.Duration)) * 17 // as stored, and as a device takes it
+	bytes += int64(float64(in.SamplesPerShard)*p.protocol.Rate()*float64(in.Duration)) * 18 // as stored, and as a device takes it
 	most := max(1, min(shards, int(shardMemory/max(bytes, 1)))/max(1, len(devices)))
 	var all []cuda.Device
 	for _, d := range devices {

@@ -60,7 +60,7 @@ func (p *Plan) draw(ctx context.Context, first, count, threads int) (*drawn, err
 	}
 	s.InputTime, s.InputSynapse = make([]float32, 0, s.InputStart[count]), make([]int32, 0, s.InputStart[count])
 	n := e.Offset[count]
-	e.Step, e.Receptor, e.Weight = make([]int32, 0, n), make([]uint8, 0, n), make([]float32, 0, n)
+	e.Step, e.Receptor, e.Weight = make([]int32, 0, n), make([]uint16, 0, n), make([]float32, 0, n)
 	for i := range events {
 		s.InputTime, s.InputSynapse = append(s.InputTime, events[i].Time...), append(s.InputSynapse, events[i].Synapse...)
 		e.Step, e.Receptor, e.Weight = append(e.Step, device[i].Step...), append(e.Receptor, device[i].Receptor...), append(e.Weight, device[i].Weight...)

@@ -12,7 +12,7 @@ cells_run cells_run_avx2_f32, cells_run_avx2_f64, cells_run_avx512_f32, cells_ru
 #endif
 
 int64_t cells_dispatch(int isa, int wide, const cells_program *p, cells_block *b, int64_t from, int64_t to,
-                       int lanes, const int64_t *offset, const int32_t *step, const uint8_t *receptor,
+                       int lanes, const int64_t *offset, const int32_t *step, const uint16_t *receptor,
                        const float *weight, const float *current) {
   cells_run *run = wide ? cells_run_portable_f64 : cells_run_portable_f32;
 #if defined(__x86_64__)

@@ -184,7 +184,7 @@ func (b *Block) Reset(offset []int64) {
 // Events are the events of a batch, as slices of all its lanes; a block's part is given by its offsets.
 type Events struct {
 	Step     []int32
-	Receptor []uint8
+	Receptor []uint16
 	Weight   []float32
 }
 
@@ -197,7 +197,7 @@ func (b *Block) Run(from, to int, offset []int64, ev Events, current []float32) 
 	}
 	n := C.cells_dispatch(b.isa.id, b.p.wide, &b.p.c, b.b, C.int64_t(from), C.int64_t(to), C.int(len(offset)-1),
 		(*C.int64_t)(unsafe.SliceData(offset)), (*C.int32_t)(unsafe.SliceData(ev.Step)),
-		(*C.uint8_t)(unsafe.SliceData(ev.Receptor)), (*C.float)(unsafe.SliceData(ev.Weight)),
+		(*C.uint16_t)(unsafe.SliceData(ev.Receptor)), (*C.float)(unsafe.SliceData(ev.Weight)),
 		(*C.float)(unsafe.SliceData(current)))
 	if n < 0 {
 		return 0, 0, errMemory

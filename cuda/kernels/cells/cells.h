@@ -34,7 +34,7 @@ typedef struct {
 
 typedef struct { double time; int64_t lane; } cells_spike;
 
-typedef struct { float weight; uint16_t lane; uint8_t receptor; } cells_event;
+typedef struct { float weight; uint16_t lane, receptor; } cells_event;
 
 // A block is CELLS_LANES cells between two calls: everything but the events.
 typedef struct {
@@ -53,11 +53,11 @@ typedef struct {
 // It stops early when the spike buffer may not hold another step's spikes and returns the step it reached, or
 // -1 when memory is short. The block's spikes and records are those of this call alone.
 typedef int64_t cells_run(const cells_program *p, cells_block *b, int64_t from, int64_t to, int lanes,
-                          const int64_t *offset, const int32_t *step, const uint8_t *receptor,
+                          const int64_t *offset, const int32_t *step, const uint16_t *receptor,
                           const float *weight, const float *current);
 
 int64_t cells_dispatch(int isa, int wide, const cells_program *p, cells_block *b, int64_t from, int64_t to,
-                       int lanes, const int64_t *offset, const int32_t *step, const uint8_t *receptor,
+                       int lanes, const int64_t *offset, const int32_t *step, const uint16_t *receptor,
                        const float *weight, const float *current);
 cells_block *cells_new(const cells_program *p, int wide, int64_t steps);
 void cells_reset(const cells_program *p, cells_block *b, int wide);

@@ -14,7 +14,7 @@ typedef struct {
   int32_t *count;          // [lanes] spikes so far
   const int64_t *offset;   // [lanes+1] into the events
   const int32_t *step;
-  const uint8_t *receptor;
+  const uint16_t *receptor;
   const float *weight;
   const float *current;    // [lanes] mV/ms
   float *record;           // [recorded variables][records of the chunk][lanes]

@@ -45,7 +45,7 @@ static void flush_restore(unsigned old) {
 
 // sort_events puts the events of steps [from, to) in order of step, those of a lane in their own order.
 static int sort_events(cells_block *b, int64_t from, int64_t to, int lanes, const int64_t *offset,
-                       const int32_t *step, const uint8_t *receptor, const float *weight) {
+                       const int32_t *step, const uint16_t *receptor, const float *weight) {
   int32_t *first = b->first;
   int64_t n = 0, span = to - from;
   for (int64_t s = 0; s <= span + 1; s++) first[s] = 0;
@@ -226,7 +226,7 @@ static void record_step(const cells_program *p, const real *state, const real *a
 #include "loop.h"
 
 int64_t RUN(const cells_program *p, cells_block *b, int64_t from, int64_t to, int lanes, const int64_t *offset,
-            const int32_t *step, const uint8_t *receptor, const float *weight, const float *current) {
+            const int32_t *step, const uint16_t *receptor, const float *weight, const float *current) {
   if (!sort_events(b, from, to, lanes, offset, step, receptor, weight)) return -1;
   unsigned old = flush_on();
   b->nspikes = 0;
