@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"neq/internal/plot"
 )
 
 var rewrite = flag.Bool("rewrite", false, "rewrite testdata/answers.txt")
@@ -223,15 +225,15 @@ func TestDecay(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	for _, c := range [][2]string{
-		{integer(8005), "8,005"}, {integer(-1234567), "-1,234,567"}, {integer(12), "12"},
+		{plot.Integer(8005), "8,005"}, {plot.Integer(-1234567), "-1,234,567"}, {plot.Integer(12), "12"},
 		{short(950), "950"}, {short(8005), "8.01k"}, {short(256098), "256k"}, {short(999600), "1M"}, {short(4e6), "4M"}, {short(2.5e9), "2.5×10⁹"},
-		{short(math.NaN()), "–"}, {power(6.88e14), "6.9×10¹⁴"}, {power(9.99e14), "10¹⁵"}, {power(0), "–"},
+		{short(math.NaN()), "–"}, {plot.Power(6.88e14), "6.9×10¹⁴"}, {plot.Power(9.99e14), "10¹⁵"}, {plot.Power(0), "–"},
 		{inWords(6.88e14), "690 trillion"}, {inWords(8005), "8,005"}, {inWords(1e15), "1 quadrillion"}, {inWords(1e30), "10³⁰"},
 		{fraction(0.9, 3), "0.900"}, {fraction(0.99741, 3), "0.9974"}, {fraction(0.999812, 3), "0.99981"}, {fraction(1, 3), "1.000"},
 		{fraction(-0.5, 2), "−0.50"}, {fraction(math.Inf(1), 2), "–"}, {between(0.9969, 0.9979, 3), "0.9969–0.9979"},
 		{between(-1.01, -0.99, 3), "−1.010 to −0.990"}, {between(0.9796, 0.9996, 3), "0.9796–0.9996"},
 		{duration(0.42), "0.42 s"}, {duration(150), "2.5 min"}, {duration(1e6), "12 days"}, {count(8005), "8,005"}, {each(80.05), "80"},
-		{printable("a\x1b[31mb\u202ec\n"), "a [31mb c "}, {cut("abcdef", 4), "abc…"}, {cell("=1+1"), "'=1+1"},
+		{plot.Printable("a\x1b[31mb\u202ec\n"), "a [31mb c "}, {plot.Cut("abcdef", 4), "abc…"}, {cell("=1+1"), "'=1+1"},
 	} {
 		if c[0] != c[1] {
 			t.Errorf("got %q, want %q", c[0], c[1])

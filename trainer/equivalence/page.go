@@ -9,14 +9,12 @@ import (
 	"strconv"
 	"strings"
 
+	"neq/internal/plot"
 	"neq/trainer/fidelity"
 )
 
 //go:embed style/page.html
 var pageHTML string
-
-//go:embed style/page.css
-var pageCSS string
 
 // page is what style/page.html shows. Strings are escaped by the template; template.HTML is SVG made here.
 type page struct {
@@ -54,7 +52,7 @@ type costRow struct {
 
 // title is the question, unless the study has a title of its own.
 func (s *Study) title() string {
-	if t := strings.TrimSpace(printable(s.Title)); t != "" {
+	if t := strings.TrimSpace(plot.Printable(s.Title)); t != "" {
 		return t
 	}
 	return fmt.Sprintf("How many parameters is one %s neuron?", s.neuronName())
@@ -79,9 +77,9 @@ func render(s *Study) ([]byte, error) {
 		}
 	}
 	p := page{
-		Version: printable(s.Version), Title: s.title(), Neuron: s.neuronName(), Parameters: integer(a.Parameters),
-		Headline: s.Headline(a), Metric: metricName(metric), Asked: threshold(asked), Device: printable(s.Device),
-		Style: template.CSS(pageCSS + plotCSS), Answer: a, Sentences: s.Sentences(a), Tiles: s.tiles(a),
+		Version: plot.Printable(s.Version), Title: s.title(), Neuron: s.neuronName(), Parameters: plot.Integer(a.Parameters),
+		Headline: s.Headline(a), Metric: metricName(metric), Asked: threshold(asked), Device: plot.Printable(s.Device),
+		Style: template.CSS(plot.PageCSS + plot.PlotCSS), Answer: a, Sentences: s.Sentences(a), Tiles: s.tiles(a),
 		Facts: s.provenance(), Baselines: len(s.Baselines) > 0,
 		Frontier: template.HTML(frontierPlot(s, all, a, false)),
 	}
@@ -98,7 +96,7 @@ func render(s *Study) ([]byte, error) {
 		}
 	}
 	if t := s.Neuron.Threshold; t != 0 {
-		p.Clip = ", clipped at the spike threshold of " + figures(t, 4) + " mV where the surrogate's target was"
+		p.Clip = ", clipped at the spike threshold of " + plot.Figures(t, 4) + " mV where the surrogate's target was"
 	}
 	for _, t := range answers {
 		p.Thresholds = append(p.Thresholds, s.thresholdRow(t, asked))
@@ -130,7 +128,7 @@ func (s *Study) tiles(a Answer) []Fact {
 	c := a.Smallest
 	t := []Fact{
 		{metricName(a.Metric) + ", unseen episodes", fraction(c.Value, 4)},
-		{"synaptic + core parameters", integer(c.Synaptic) + " + " + integer(c.Core)},
+		{"synaptic + core parameters", plot.Integer(c.Synaptic) + " + " + plot.Integer(c.Core)},
 	}
 	if a.PerSynapse > 0 {
 		t = append(t, Fact{"parameters per synapse", each(a.PerSynapse)})
@@ -141,20 +139,20 @@ func (s *Study) tiles(a Answer) []Fact {
 	if c.State > 0 {
 		t = append(t, Fact{"state values per ms", count(c.State)})
 	}
-	return append(t, Fact{"times 86 billion neurons", power(HumanNeurons * float64(a.Parameters))})
+	return append(t, Fact{"times 86 billion neurons", plot.Power(HumanNeurons * float64(a.Parameters))})
 }
 
 func (s *Study) thresholdRow(t Answer, asked float64) thresholdRow {
 	r := thresholdRow{At: threshold(t.Threshold), Asked: t.Threshold == asked, Parameters: "not reached", Interval: interval(t),
 		PerSynapse: "–", Smallest: "–", Below: "nothing smaller tried"}
 	if t.Reached {
-		r.Parameters, r.Smallest = integer(t.Parameters), cut(t.Smallest.Name, 40)
+		r.Parameters, r.Smallest = plot.Integer(t.Parameters), plot.Cut(t.Smallest.Name, 40)
 		if t.PerSynapse > 0 {
 			r.PerSynapse = each(t.PerSynapse)
 		}
 	}
 	if t.Below != nil {
-		r.Below = integer(t.Below.Parameters) + " (" + fraction(t.Below.Value, 3) + ")"
+		r.Below = plot.Integer(t.Below.Parameters) + " (" + fraction(t.Below.Value, 3) + ")"
 	}
 	return r
 }
@@ -163,32 +161,32 @@ func (s *Study) thresholdRow(t Answer, asked float64) thresholdRow {
 func interval(t Answer) string {
 	switch {
 	case t.Low != nil && t.High != nil && *t.Low == *t.High:
-		return integer(*t.Low) + " only"
+		return plot.Integer(*t.Low) + " only"
 	case t.Low != nil && t.High != nil:
-		return integer(*t.Low) + "–" + integer(*t.High)
+		return plot.Integer(*t.Low) + "–" + plot.Integer(*t.High)
 	case t.Low != nil:
-		return "from " + integer(*t.Low) + " up"
+		return "from " + plot.Integer(*t.Low) + " up"
 	}
 	return "–"
 }
 
 func (s *Study) brainWords(a Answer) string {
 	b := s.Brain(a)
-	w := fmt.Sprintf("86 billion neurons of %s parameters each make %s (%s) parameters", integer(a.Parameters), inWords(b.Parameters), power(b.Parameters))
+	w := fmt.Sprintf("86 billion neurons of %s parameters each make %s (%s) parameters", plot.Integer(a.Parameters), inWords(b.Parameters), plot.Power(b.Parameters))
 	switch r := b.OverSynapses; {
 	case r >= 2:
-		w += fmt.Sprintf(", %s times the 10¹⁵ one gets by counting every synapse as one parameter.", figures(r, 2))
+		w += fmt.Sprintf(", %s times the 10¹⁵ one gets by counting every synapse as one parameter.", plot.Figures(r, 2))
 	case r >= 0.5:
 		w += ", about what one gets by counting each of 10¹⁵ synapses as one parameter."
 	default:
-		w += fmt.Sprintf(", %s %% of the 10¹⁵ one gets by counting every synapse as one parameter.", figures(100*r, 2))
+		w += fmt.Sprintf(", %s %% of the 10¹⁵ one gets by counting every synapse as one parameter.", plot.Figures(100*r, 2))
 	}
 	if a.PerSynapse > 0 {
-		w += fmt.Sprintf(" The neuron studied has %s, so %s parameters each;", plural(s.synapses(), "synapse"), each(a.PerSynapse))
-		w += fmt.Sprintf(" with 10¹⁵ synapses at the same synaptic cost and a core for every neuron it would be %s.", power(b.BySynapse))
+		w += fmt.Sprintf(" The neuron studied has %s, so %s parameters each;", plot.Plural(s.synapses(), "synapse"), each(a.PerSynapse))
+		w += fmt.Sprintf(" with 10¹⁵ synapses at the same synaptic cost and a core for every neuron it would be %s.", plot.Power(b.BySynapse))
 	}
 	if b.MACsPerSecond > 0 {
-		w += fmt.Sprintf(" Run in real time it would take %s multiply-accumulates a second, at the input rates of this study.", power(b.MACsPerSecond))
+		w += fmt.Sprintf(" Run in real time it would take %s multiply-accumulates a second, at the input rates of this study.", plot.Power(b.MACsPerSecond))
 	}
 	return w
 }
@@ -197,8 +195,8 @@ func (s *Study) brainWords(a Answer) string {
 func (s *Study) provenance() []Fact {
 	var f []Fact
 	add := func(name, value string) {
-		if value = strings.TrimSpace(printable(value)); value != "" {
-			f = append(f, Fact{printable(name), value})
+		if value = strings.TrimSpace(plot.Printable(value)); value != "" {
+			f = append(f, Fact{plot.Printable(name), value})
 		}
 	}
 	model := s.Neuron.Model
@@ -208,7 +206,7 @@ func (s *Study) provenance() []Fact {
 	add("Neuron model", model)
 	var groups []string
 	for _, g := range s.Neuron.Synapses {
-		words := integer(g.Count) + " " + g.Name
+		words := plot.Integer(g.Count) + " " + g.Name
 		about := []string{g.Kind, g.Weight}
 		if g.Kind == g.Name {
 			about[0] = ""
@@ -222,12 +220,12 @@ func (s *Study) provenance() []Fact {
 	add("Input", s.Stimulus)
 	if d := s.Data; d.Duration > 0 {
 		add("Episodes", fmt.Sprintf("%s to train, %s to validate, %s to test, of %s s each; the first %s of each not scored; seed %d",
-			integer(d.Train), integer(d.Validation), integer(d.Test), figures(float64(d.Duration)/1000, 4), milliseconds(d.BurnIn), d.Seed))
+			plot.Integer(d.Train), plot.Integer(d.Validation), plot.Integer(d.Test), plot.Figures(float64(d.Duration)/1000, 4), milliseconds(d.BurnIn), d.Seed))
 	}
 	for _, r := range s.Rows {
 		if r.Error == "" && r.Fidelity.Bins > 0 {
-			add("Scored", fmt.Sprintf("%s episodes, %s ms, %s (%s Hz)", integer(r.Fidelity.Episodes), integer(r.Fidelity.Bins),
-				plural(r.Fidelity.Spikes, "spike"), figures(r.Fidelity.Rate, 3)))
+			add("Scored", fmt.Sprintf("%s episodes, %s ms, %s (%s Hz)", plot.Integer(r.Fidelity.Episodes), plot.Integer(r.Fidelity.Bins),
+				plot.Plural(r.Fidelity.Spikes, "spike"), plot.Figures(r.Fidelity.Rate, 3)))
 			break
 		}
 	}
@@ -239,7 +237,7 @@ func (s *Study) provenance() []Fact {
 	return f
 }
 
-func milliseconds(n int) string { return integer(n) + " ms" }
+func milliseconds(n int) string { return plot.Integer(n) + " ms" }
 
 // pageRows are the trained surrogates by size, then the baselines.
 func (s *Study) pageRows(all []Candidate, a Answer) (out []pageRow, costs []costRow) {
@@ -260,19 +258,19 @@ func (s *Study) pageRows(all []Candidate, a Answer) (out []pageRow, costs []cost
 	for _, i := range order {
 		r := rows[i]
 		p := fidelityRow(r.Fidelity)
-		p.Name, p.Parameters, p.Error = cut(r.Name, 48), integer(r.Parameters), printable(r.Error)
+		p.Name, p.Parameters, p.Error = plot.Cut(r.Name, 48), plot.Integer(r.Parameters), plot.Printable(r.Error)
 		if r.Error != "" {
 			p.Class, p.Rate = "failed", "–"
 		} else if answer[i] {
 			p.Class = "answer"
 		}
 		out = append(out, p)
-		costs = append(costs, costRow{p.Class, p.Name, strconv.FormatUint(r.Seed, 10), p.Rate, integer(r.Synaptic), integer(r.Core), count(r.MACs),
-			count(r.State), milliseconds(r.ReceptiveField), integer(r.Steps), duration(r.BioSeconds), duration(r.TrainSeconds)})
+		costs = append(costs, costRow{p.Class, p.Name, strconv.FormatUint(r.Seed, 10), p.Rate, plot.Integer(r.Synaptic), plot.Integer(r.Core), count(r.MACs),
+			count(r.State), milliseconds(r.ReceptiveField), plot.Integer(r.Steps), duration(r.BioSeconds), duration(r.TrainSeconds)})
 	}
 	for _, b := range s.Baselines {
 		p := fidelityRow(b.Fidelity)
-		p.Name, p.Class, p.Parameters = "baseline: "+printable(b.Name), "failed", "–"
+		p.Name, p.Class, p.Parameters = "baseline: "+plot.Printable(b.Name), "failed", "–"
 		out = append(out, p)
 	}
 	return out, costs
@@ -286,7 +284,7 @@ func fidelityRow(f fidelity.Result) pageRow {
 	}
 	var tpr, f1 []string
 	for _, o := range f.Operating {
-		tpr = append(tpr, fixed(100*o.TruePositives, 1)+" %")
+		tpr = append(tpr, plot.Fixed(100*o.TruePositives, 1)+" %")
 	}
 	for _, x := range f.F1 {
 		f1 = append(f1, fraction(x.F1, 2))
@@ -297,9 +295,9 @@ func fidelityRow(f fidelity.Result) pageRow {
 	if len(f1) > 0 {
 		p.F1 = strings.Join(f1, " / ")
 	}
-	p.Rate = fmt.Sprintf("%s (%s)", figures(f.PredictedRate, 3), figures(f.Rate, 3))
+	p.Rate = fmt.Sprintf("%s (%s)", plot.Figures(f.PredictedRate, 3), plot.Figures(f.Rate, 3))
 	if f.VoltageUndefined == "" {
-		p.RMSE, p.Explained = figures(f.RMSE, 3)+" mV", fraction(f.ExplainedVariance, 3)
+		p.RMSE, p.Explained = plot.Figures(f.RMSE, 3)+" mV", fraction(f.ExplainedVariance, 3)
 		p.ExplainedInterval = intervalOf(f.ExplainedInterval, 3)
 	}
 	return p

@@ -3,6 +3,8 @@ package equivalence
 import (
 	"fmt"
 	"html/template"
+
+	"neq/internal/plot"
 )
 
 // shown finds the candidates worth a figure: the answer (or the best where none is) and the largest below it.
@@ -28,10 +30,10 @@ func (s *Study) traceFigures(all []Candidate, a Answer) []figure {
 		if n == 0 {
 			f.Heading = "The neuron and its surrogate on unseen input"
 			f.Words = fmt.Sprintf("%s, %s parameters, held-out sample %d. Top: the neuron's voltage, its spikes drawn upwards. Below it: what the surrogate predicts (grey: the neuron again), then its spike probability with the neuron's spikes as ticks, and the input spikes that are all it knows.",
-				cut(c.Name, 60), integer(c.Parameters), e.Sample)
+				plot.Cut(c.Name, 60), plot.Integer(c.Parameters), e.Sample)
 		} else {
 			f.Heading = "The largest surrogate that falls short"
-			f.Words = fmt.Sprintf("%s, %s parameters: %s %s, below the %s asked for.", cut(c.Name, 60), integer(c.Parameters),
+			f.Words = fmt.Sprintf("%s, %s parameters: %s %s, below the %s asked for.", plot.Cut(c.Name, 60), plot.Integer(c.Parameters),
 				metricName(a.Metric), fraction(c.Value, 3), threshold(a.Threshold))
 		}
 		out = append(out, f)
@@ -90,11 +92,11 @@ func (s *Study) filterFigures(all []Candidate, a Answer) []figure {
 		if !ok || !temporal(f) {
 			continue
 		}
-		words := fmt.Sprintf("First-layer weights of %s against the age of an input spike: the mean over each group's synapses, shaded by their standard deviation.", cut(c.Name, 60))
+		words := fmt.Sprintf("First-layer weights of %s against the age of an input spike: the mean over each group's synapses, shaded by their standard deviation.", plot.Cut(c.Name, 60))
 		if f.Channels == 1 {
 			words += " Dashed: the exponential that fits best."
 			if s.Neuron.Tau > 0 {
-				words += fmt.Sprintf(" The membrane's own time constant is %s ms; nobody told the surrogate.", figures(s.Neuron.Tau, 3))
+				words += fmt.Sprintf(" The membrane's own time constant is %s ms; nobody told the surrogate.", plot.Figures(s.Neuron.Tau, 3))
 			}
 		}
 		out = append(out, figure{Heading: "What the surrogate learned of the synapses", Words: words,

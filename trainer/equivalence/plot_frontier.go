@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"sort"
+
+	"neq/internal/plot"
 )
 
 // nearest is how close to 1 the frontier's vertical axis goes; a fidelity of exactly 1 sits on its upper edge.
@@ -15,47 +17,47 @@ func nines(f float64) float64 { return -math.Log10(math.Max(1-f, nearest)) }
 
 // frontierPlot draws every candidate, the front, the threshold and the answer.
 func frontierPlot(s *Study, all []Candidate, a Answer, alone bool) string {
-	d := &drawing{w: 960, h: 500}
+	d := &plot.Drawing{W: 960, H: 500}
 	top := 44.0
 	if alone {
 		top = 118
-		d.h += 74
-		d.text("headline", "start", 28, 42, s.title())
-		d.text("soft sub", "start", 28, 67, s.Headline(a))
+		d.H += 74
+		d.Text("headline", "start", 28, 42, s.title())
+		d.Text("soft sub", "start", 28, 67, s.Headline(a))
 	}
-	left, right, bottom := 74.0, d.w-28, d.h-62
+	left, right, bottom := 74.0, d.W-28, d.H-62
 	x, y := frontierAxes(all, a, left, right, bottom, top)
 	name := metricName(a.Metric)
 
 	frontierGrid(d, x, y, left, right, top, bottom)
-	d.text("soft small", "middle", (left+right)/2, d.h-14, "parameters (log scale)")
-	d.text("soft small", "start", 16, top-18, name+" on unseen episodes")
+	d.Text("soft small", "middle", (left+right)/2, d.H-14, "parameters (log scale)")
+	d.Text("soft small", "start", 16, top-18, name+" on unseen episodes")
 
 	if a.Low != nil && a.High != nil && *a.Low < *a.High {
-		from, to := x.at(logOf(*a.Low)), x.at(logOf(*a.High))
-		d.rect("band", from, top, to-from, bottom-top, 0, fmt.Sprintf("95 %% interval of the answer: %s to %s parameters", integer(*a.Low), integer(*a.High)))
+		from, to := x.At(logOf(*a.Low)), x.At(logOf(*a.High))
+		d.Rect("band", from, top, to-from, bottom-top, 0, fmt.Sprintf("95 %% interval of the answer: %s to %s parameters", plot.Integer(*a.Low), plot.Integer(*a.High)))
 	}
-	asked := y.at(nines(a.Threshold))
-	d.line("asked", left, asked, right, asked)
-	d.text("answer small strong halo", "end", right-4, asked-7, "asked: "+threshold(a.Threshold))
+	asked := y.At(nines(a.Threshold))
+	d.Line("asked", left, asked, right, asked)
+	d.Text("answer small strong halo", "end", right-4, asked-7, "asked: "+threshold(a.Threshold))
 
 	families := familiesOf(all)
 	labels := &labeller{left: left, right: right, top: top, bottom: bottom}
 	labels.block(right-86, asked-20, 86, 18)
 	labels.block(left, asked-2, right-left, 4)
-	d.path("step", staircase(all, x, y, right))
+	d.Path("step", staircase(all, x, y, right))
 	for _, c := range all {
-		px, py := x.at(logOf(c.Parameters)), y.clamp(nines(c.Value))
+		px, py := x.At(logOf(c.Parameters)), y.Clamp(nines(c.Value))
 		labels.block(px-7, py-7, 14, 14)
 	}
 	if a.Reached {
-		px, py := x.at(logOf(a.Parameters)), y.clamp(nines(a.Smallest.Value))
-		d.line("asked", px, py, px, bottom)
-		words := integer(a.Parameters)
+		px, py := x.At(logOf(a.Parameters)), y.Clamp(nines(a.Smallest.Value))
+		d.Line("asked", px, py, px, bottom)
+		words := plot.Integer(a.Parameters)
 		width := 9*float64(len(words)) + 18
 		px = math.Max(left+width/2, math.Min(right-width/2, px))
-		d.rect("answer", px-width/2, bottom-27, width, 23, 11.5, "")
-		d.text("pill", "middle", px, bottom-10.5, words)
+		d.Rect("answer", px-width/2, bottom-27, width, 23, 11.5, "")
+		d.Text("pill", "middle", px, bottom-10.5, words)
 		labels.block(px-width/2, bottom-27, width, 23)
 	}
 	for _, c := range all {
@@ -71,11 +73,11 @@ func frontierPlot(s *Study, all []Candidate, a Answer, alone bool) string {
 	})
 	for _, c := range order {
 		if c.Frontier {
-			labels.place(d, cut(c.Name, 26), x.at(logOf(c.Parameters)), y.clamp(nines(c.Value)), isAnswer(c, a))
+			labels.place(d, plot.Cut(c.Name, 26), x.At(logOf(c.Parameters)), y.Clamp(nines(c.Value)), isAnswer(c, a))
 		}
 	}
 	legend(d, families, right, top-18)
-	return d.finish(fmt.Sprintf("%s against parameters, %d surrogates. %s", name, len(all), s.Headline(a)), alone)
+	return d.Finish(fmt.Sprintf("%s against parameters, %d surrogates. %s", name, len(all), s.Headline(a)), alone)
 }
 
 func logOf(n int) float64 { return math.Log10(math.Max(1, float64(n))) }
@@ -98,7 +100,7 @@ func familiesOf(all []Candidate) []string {
 
 // frontierAxes cover every candidate with its interval, the threshold and nothing below 0.5 where the
 // metric's floor is chance; a candidate below the axis is drawn on its lower edge.
-func frontierAxes(all []Candidate, a Answer, left, right, bottom, top float64) (x, y axis) {
+func frontierAxes(all []Candidate, a Answer, left, right, bottom, top float64) (x, y plot.Axis) {
 	floor := 0.0
 	if a.Metric == "auc" {
 		floor = 0.5
@@ -124,16 +126,16 @@ func frontierAxes(all []Candidate, a Answer, left, right, bottom, top float64) (
 		lo, hi = (lo+hi-1)/2, (lo+hi+1)/2
 	}
 	pad := 0.07 * (hi - lo)
-	x = axis{lo - pad, hi + pad, left, right}
+	x = plot.NewAxis(lo-pad, hi+pad, left, right)
 	pad = math.Max(0.08*(u1-u0), 0.06)
-	y = axis{math.Max(nines(floor), u0-pad), math.Min(u1+pad, -math.Log10(nearest)), bottom, top}
+	y = plot.NewAxis(math.Max(nines(floor), u0-pad), math.Min(u1+pad, -math.Log10(nearest)), bottom, top)
 	return x, y
 }
 
 // frontierGrid draws the ticks: the coarse ones first, finer ones where there is room.
-func frontierGrid(d *drawing, x, y axis, left, right, top, bottom float64) {
-	d.open("ticks")
-	defer d.end()
+func frontierGrid(d *plot.Drawing, x, y plot.Axis, left, right, top, bottom float64) {
+	d.Open("ticks")
+	defer d.End()
 	var taken []float64
 	free := func(p, gap float64) bool {
 		for _, q := range taken {
@@ -149,37 +151,37 @@ func frontierGrid(d *drawing, x, y axis, left, right, top, bottom float64) {
 		{0.7, 0.97, 0.997, 0.9997}, {0.6, 0.85, 0.96, 0.996}, {0.75, 0.92, 0.94, 0.975, 0.985, 0.992, 0.994},
 	} {
 		for _, v := range level {
-			p := y.at(nines(v))
+			p := y.At(nines(v))
 			if p > bottom+.5 || p < top-.5 || !free(p, 26) {
 				continue
 			}
-			d.line("grid", left, p, right, p)
-			d.text("", "end", left-10, p+4, threshold(v))
+			d.Line("grid", left, p, right, p)
+			d.Text("", "end", left-10, p+4, threshold(v))
 		}
 	}
 	taken = nil
 	for _, m := range []float64{1, 2, 5, 3, 7, 1.5} {
-		for e := math.Floor(x.from); e <= x.to; e++ {
+		for e := math.Floor(x.From); e <= x.To; e++ {
 			v := m * math.Pow(10, e)
-			p := x.at(math.Log10(v))
+			p := x.At(math.Log10(v))
 			if p < left || p > right || !free(p, 54) {
 				continue
 			}
-			d.line("grid", p, top, p, bottom)
-			d.text("", "middle", p, bottom+20, short(v))
+			d.Line("grid", p, top, p, bottom)
+			d.Text("", "middle", p, bottom+20, short(v))
 		}
 	}
-	d.line("axis", left, bottom, right, bottom)
+	d.Line("axis", left, bottom, right, bottom)
 }
 
 // staircase is the best fidelity to be had with so many parameters.
-func staircase(all []Candidate, x, y axis, right float64) string {
+func staircase(all []Candidate, x, y plot.Axis, right float64) string {
 	var xs, ys []float64
 	for _, c := range all {
 		if !c.Frontier {
 			continue
 		}
-		px, py := x.at(logOf(c.Parameters)), y.clamp(nines(c.Value))
+		px, py := x.At(logOf(c.Parameters)), y.Clamp(nines(c.Value))
 		if n := len(ys); n > 0 {
 			xs, ys = append(xs, px), append(ys, ys[n-1])
 		}
@@ -188,28 +190,28 @@ func staircase(all []Candidate, x, y axis, right float64) string {
 	if n := len(ys); n > 0 {
 		xs, ys = append(xs, right), append(ys, ys[n-1])
 	}
-	return poly(xs, ys)
+	return plot.Poly(xs, ys)
 }
 
 // drawCandidate draws a point with its interval, its seeds and a title that says everything.
-func drawCandidate(d *drawing, rows []Row, c Candidate, a Answer, family int, x, y axis) {
-	px, py := x.at(logOf(c.Parameters)), y.clamp(nines(c.Value))
-	d.open(fmt.Sprintf("f%d", family%6))
-	defer d.end()
-	words := fmt.Sprintf("%s · %s parameters (%s synaptic, %s core) · %s %s", c.Name, integer(c.Parameters),
-		integer(c.Synaptic), integer(c.Core), metricName(a.Metric), fraction(c.Value, 4))
+func drawCandidate(d *plot.Drawing, rows []Row, c Candidate, a Answer, family int, x, y plot.Axis) {
+	px, py := x.At(logOf(c.Parameters)), y.Clamp(nines(c.Value))
+	d.Open(fmt.Sprintf("f%d", family%6))
+	defer d.End()
+	words := fmt.Sprintf("%s · %s parameters (%s synaptic, %s core) · %s %s", c.Name, plot.Integer(c.Parameters),
+		plot.Integer(c.Synaptic), plot.Integer(c.Core), metricName(a.Metric), fraction(c.Value, 4))
 	if c.Low != nil {
 		words += fmt.Sprintf(" [%s, %s]", fraction(*c.Low, 4), fraction(*c.High, 4))
-		d.line("error", px, y.clamp(nines(*c.Low)), px, y.clamp(nines(*c.High)))
+		d.Line("error", px, y.Clamp(nines(*c.Low)), px, y.Clamp(nines(*c.High)))
 		for _, v := range []float64{*c.Low, *c.High} {
-			d.line("error", px-4, y.clamp(nines(v)), px+4, y.clamp(nines(v)))
+			d.Line("error", px-4, y.Clamp(nines(v)), px+4, y.Clamp(nines(v)))
 		}
 	}
 	if c.Seeds > 1 {
-		words += fmt.Sprintf(" · %d seeds, standard deviation %s", c.Seeds, figures(c.Spread, 2))
+		words += fmt.Sprintf(" · %d seeds, standard deviation %s", c.Seeds, plot.Figures(c.Spread, 2))
 		for _, i := range c.Rows {
 			if v, _, err := rows[i].Fidelity.Metric(a.Metric); err == nil {
-				fmt.Fprintf(d, `<circle class="seed" cx="%s" cy="%s" r="2.2"/>`, xy(px+9), xy(y.clamp(nines(v))))
+				fmt.Fprintf(d, `<circle class="seed" cx="%s" cy="%s" r="2.2"/>`, plot.XY(px+9), plot.XY(y.Clamp(nines(v))))
 			}
 		}
 	}
@@ -217,29 +219,29 @@ func drawCandidate(d *drawing, rows []Row, c Candidate, a Answer, family int, x,
 	if c.Frontier {
 		class = "mark"
 	}
-	d.open("point")
-	d.title(words)
-	d.mark(class, family, px, py, 6)
-	d.end()
+	d.Open("point")
+	d.Title(words)
+	d.Mark(class, family, px, py, 6)
+	d.End()
 	if isAnswer(c, a) {
-		fmt.Fprintf(d, `<circle class="ring" cx="%s" cy="%s" r="11.5"/>`, xy(px), xy(py))
+		fmt.Fprintf(d, `<circle class="ring" cx="%s" cy="%s" r="11.5"/>`, plot.XY(px), plot.XY(py))
 	}
 }
 
 // legend names the families, right-aligned.
-func legend(d *drawing, families []string, right, y float64) {
+func legend(d *plot.Drawing, families []string, right, y float64) {
 	at := right
 	for i := len(families) - 1; i >= 0; i-- {
-		words := cut(families[i], 16)
+		words := plot.Cut(families[i], 16)
 		if words == "" {
 			words = "surrogate"
 		}
 		at -= 7.2*float64(len([]rune(words))) + 4
-		d.text("soft small", "start", at, y, words)
+		d.Text("soft small", "start", at, y, words)
 		at -= 12
-		d.open(fmt.Sprintf("f%d", i%6))
-		d.mark("mark", i, at, y-4, 5)
-		d.end()
+		d.Open(fmt.Sprintf("f%d", i%6))
+		d.Mark("mark", i, at, y-4, 5)
+		d.End()
 		at -= 18
 	}
 }
@@ -254,7 +256,7 @@ func (l *labeller) block(x, y, w, h float64) { l.taken = append(l.taken, [4]floa
 
 // place tries the sides of a point, upper left first: the staircase leaves to the right and comes from below.
 // A name that fits nowhere is left to the point's title.
-func (l *labeller) place(d *drawing, words string, x, y float64, strong bool) {
+func (l *labeller) place(d *plot.Drawing, words string, x, y float64, strong bool) {
 	w := 7.0 * float64(len([]rune(words)))
 	class := "small halo"
 	away := 10.0
@@ -277,7 +279,7 @@ func (l *labeller) place(d *drawing, words string, x, y float64, strong bool) {
 			continue
 		}
 		l.taken = append(l.taken, box)
-		d.text(class, o.anchor, x+o.dx, y+o.dy, words)
+		d.Text(class, o.anchor, x+o.dx, y+o.dy, words)
 		return
 	}
 }

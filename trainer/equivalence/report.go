@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"neq/internal/atomicfile"
+	"neq/internal/plot"
 )
 
 // WriteHTML writes the report as one HTML file that needs no network.
@@ -159,7 +160,7 @@ func WriteCSV(path string, s *Study) error {
 
 // cell keeps a spreadsheet from taking a name for a formula.
 func cell(s string) string {
-	s = printable(s)
+	s = plot.Printable(s)
 	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
 		return "'" + s
 	}

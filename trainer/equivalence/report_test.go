@@ -197,7 +197,7 @@ func TestClipped(t *testing.T) {
 	}
 	e.V[50], e.PredictedV[50] = 40, -55
 	v := voltageAxis(e, 0, 100)
-	if p := predictedAxis(e, v, 0, 100); v.to < 40 || p.to > -50 || p.to < -55 || p.from != v.from {
+	if p := predictedAxis(e, v, 0, 100); v.To < 40 || p.To > -50 || p.To < -55 || p.From != v.From {
 		t.Errorf("neuron %+v, surrogate %+v", v, p)
 	}
 	e.PredictedV[50] = 30

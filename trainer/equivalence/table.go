@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 	"unicode/utf8"
+
+	"neq/internal/plot"
 )
 
 // Table writes the surrogates and the answer for a terminal so many columns wide (0 is 100). ">" marks the
@@ -40,15 +42,15 @@ func Table(w io.Writer, s *Study, width int) error {
 	sort.SliceStable(order, func(i, j int) bool { return rows[order[i]].Parameters < rows[order[j]].Parameters })
 	for _, i := range order {
 		r := rows[i]
-		line := []string{mark[i], cut(r.Name, 32), integer(r.Parameters)}
+		line := []string{mark[i], plot.Cut(r.Name, 32), plot.Integer(r.Parameters)}
 		if r.Error != "" {
-			lines = append(lines, append(line, "failed: "+printable(r.Error)))
+			lines = append(lines, append(line, "failed: "+plot.Printable(r.Error)))
 			continue
 		}
 		lines = append(lines, append(append(line, tableFidelity(fidelityRow(r.Fidelity))...), duration(r.TrainSeconds)))
 	}
 	for _, b := range s.Baselines {
-		lines = append(lines, append([]string{"", cut("("+b.Name+")", 32), "–"}, append(tableFidelity(fidelityRow(b.Fidelity)), "–")...))
+		lines = append(lines, append([]string{"", plot.Cut("("+b.Name+")", 32), "–"}, append(tableFidelity(fidelityRow(b.Fidelity)), "–")...))
 	}
 	writeColumns(w, lines, width)
 	for _, t := range wrap(s.Headline(a)+" "+strings.Join(s.Sentences(a), " "), width) {
@@ -97,7 +99,7 @@ func writeColumns(w io.Writer, lines [][]string, width int) {
 			case i == 1:
 				b.WriteString(c + gap)
 			case len(l) < columns && i == len(l)-1:
-				b.WriteString("  " + cut(c, max(10, width-utf8.RuneCountInString(b.String())-2)))
+				b.WriteString("  " + plot.Cut(c, max(10, width-utf8.RuneCountInString(b.String())-2)))
 			default:
 				b.WriteString("  " + gap + c)
 			}

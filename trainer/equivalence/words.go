@@ -5,21 +5,9 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"unicode"
-)
 
-// integer writes 8005 as 8,005.
-func integer(n int) string {
-	s := strconv.Itoa(n)
-	sign := ""
-	if s[0] == '-' {
-		sign, s = "-", s[1:]
-	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return sign + s
-}
+	"neq/internal/plot"
+)
 
 // short writes a count in two or three figures: 950, 8.01k, 1.2M; 6.9×10¹⁴ beyond.
 func short(x float64) string {
@@ -27,55 +15,13 @@ func short(x float64) string {
 	case math.IsNaN(x) || math.IsInf(x, 0):
 		return "–"
 	case a < 1000:
-		return figures(x, 3)
+		return plot.Figures(x, 3)
 	case a < 999.5e3:
-		return figures(x/1e3, 3) + "k"
+		return plot.Figures(x/1e3, 3) + "k"
 	case a < 999.5e6:
-		return figures(x/1e6, 3) + "M"
+		return plot.Figures(x/1e6, 3) + "M"
 	}
-	return power(x)
-}
-
-// figures rounds to n significant figures without an exponent or trailing zeros.
-func figures(x float64, n int) string {
-	if x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
-		return strconv.FormatFloat(x, 'g', -1, 64)
-	}
-	decimals := n - 1 - int(math.Floor(math.Log10(math.Abs(x))))
-	if decimals <= 0 {
-		return strconv.FormatFloat(x, 'f', 0, 64)
-	}
-	s := strconv.FormatFloat(x, 'f', min(decimals, 12), 64)
-	return strings.TrimRight(strings.TrimRight(s, "0"), ".")
-}
-
-// power writes 6.88e14 as 6.9×10¹⁴.
-func power(x float64) string {
-	if x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
-		return "–"
-	}
-	e := int(math.Floor(math.Log10(math.Abs(x))))
-	m := figures(x/math.Pow10(e), 2)
-	if m == "10" {
-		m, e = "1", e+1
-	}
-	out := "10" + superscript(e)
-	if m != "1" {
-		out = m + "×" + out
-	}
-	return out
-}
-
-func superscript(n int) string {
-	var b strings.Builder
-	for _, r := range strconv.Itoa(n) {
-		if r == '-' {
-			b.WriteRune('⁻')
-		} else {
-			b.WriteRune([]rune("⁰¹²³⁴⁵⁶⁷⁸⁹")[r-'0'])
-		}
-	}
-	return b.String()
+	return plot.Power(x)
 }
 
 // inWords writes 6.88e14 as "690 trillion".
@@ -90,15 +36,15 @@ func inWords(x float64) string {
 		}
 	}
 	if x < 1e6 {
-		return integer(int(math.Round(x)))
+		return plot.Integer(int(math.Round(x)))
 	}
-	return power(x)
+	return plot.Power(x)
 }
 
 // count writes a count in full up to ten million.
 func count(x float64) string {
 	if x >= 0 && x < 1e7 {
-		return integer(int(math.Round(x)))
+		return plot.Integer(int(math.Round(x)))
 	}
 	return short(x)
 }
@@ -108,7 +54,7 @@ func each(x float64) string {
 	if x >= 1000 {
 		return count(x)
 	}
-	return figures(x, 3)
+	return plot.Figures(x, 3)
 }
 
 // between writes an interval of a fidelity, both ends with the same decimals: one more than the least where the
@@ -119,7 +65,7 @@ func between(low, high float64, least int) string {
 	if low < 0 {
 		dash = " to "
 	}
-	return fixed(low, n) + dash + fixed(high, n)
+	return plot.Fixed(low, n) + dash + plot.Fixed(high, n)
 }
 
 // decimals is how many a fidelity's distance from 1 needs.
@@ -130,20 +76,8 @@ func decimals(x float64, least int) int {
 	return least
 }
 
-// fixed writes so many decimals, with a true minus.
-func fixed(x float64, n int) string {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return "–"
-	}
-	s := strconv.FormatFloat(x, 'f', n, 64)
-	if strings.HasPrefix(s, "-") {
-		return "−" + s[1:]
-	}
-	return s
-}
-
 // fraction writes a fidelity with as many decimals as its distance from 1 needs: 0.9, 0.9974, 0.99981.
-func fraction(x float64, least int) string { return fixed(x, decimals(x, least)) }
+func fraction(x float64, least int) string { return plot.Fixed(x, decimals(x, least)) }
 
 // threshold writes a threshold as it was asked for.
 func threshold(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
@@ -154,23 +88,13 @@ func duration(s float64) string {
 	case math.IsNaN(s) || math.IsInf(s, 0):
 		return "–"
 	case s < 100:
-		return figures(s, 2) + " s"
+		return plot.Figures(s, 2) + " s"
 	case s < 100*60:
-		return figures(s/60, 2) + " min"
+		return plot.Figures(s/60, 2) + " min"
 	case s < 100*3600:
-		return figures(s/3600, 2) + " h"
+		return plot.Figures(s/3600, 2) + " h"
 	}
-	return figures(s/86400, 2) + " days"
-}
-
-// printable replaces control characters, which a terminal or a browser might obey.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == unicode.ReplacementChar || unicode.Is(unicode.Bidi_Control, r) {
-			return ' '
-		}
-		return r
-	}, s)
+	return plot.Figures(s/86400, 2) + " days"
 }
 
 // metricName is a measure as a reader knows it.
@@ -190,7 +114,7 @@ func metricName(metric string) string {
 
 // neuronName is the neuron as it is called in a sentence.
 func (s *Study) neuronName() string {
-	switch m := printable(s.Neuron.Model); m {
+	switch m := plot.Printable(s.Neuron.Model); m {
 	case "lif":
 		return "leaky integrate-and-fire"
 	case "adex":
@@ -213,7 +137,7 @@ func (s *Study) Headline(a Answer) string {
 	if !a.Reached {
 		return fmt.Sprintf("No surrogate tried is equivalent to one %s neuron yet.", s.neuronName())
 	}
-	return fmt.Sprintf("%s parameters are equivalent to one %s neuron.", integer(a.Parameters), s.neuronName())
+	return fmt.Sprintf("%s parameters are equivalent to one %s neuron.", plot.Integer(a.Parameters), s.neuronName())
 }
 
 // Sentences is the answer in full: what reached the fidelity, how sure that is and what just failed.
@@ -235,41 +159,34 @@ func (s *Study) Sentences(a Answer) []string {
 	}
 	var out []string
 	if !a.Reached {
-		out = append(out, fmt.Sprintf("None of the %s tried reaches %s on unseen episodes.", plural(a.Tried, "surrogate"), at),
-			fmt.Sprintf("The best is %s with %s parameters: %s.", quoted(a.Best), integer(a.Best.Parameters), value(a.Best)),
+		out = append(out, fmt.Sprintf("None of the %s tried reaches %s on unseen episodes.", plot.Plural(a.Tried, "surrogate"), at),
+			fmt.Sprintf("The best is %s with %s parameters: %s.", quoted(a.Best), plot.Integer(a.Best.Parameters), value(a.Best)),
 			"Train longer, on more episodes, or try larger surrogates.")
 		if a.Low != nil {
-			out = append(out, fmt.Sprintf("Within its interval, %s parameters may already be enough.", integer(*a.Low)))
+			out = append(out, fmt.Sprintf("Within its interval, %s parameters may already be enough.", plot.Integer(*a.Low)))
 		}
 		return out
 	}
 	out = append(out, fmt.Sprintf("%s is the smallest of %s tried that reaches %s on unseen episodes: %s.",
-		quoted(a.Smallest), plural(a.Tried, "surrogate"), at, value(a.Smallest)))
+		quoted(a.Smallest), plot.Plural(a.Tried, "surrogate"), at, value(a.Smallest)))
 	switch {
 	case a.Below == nil:
 		out = append(out, "Nothing smaller was tried, so the true number may be lower.")
 	default:
 		out = append(out, fmt.Sprintf("The largest tried below it, %s with %s parameters, does not reach it: %s.",
-			quoted(a.Below), integer(a.Below.Parameters), value(a.Below)))
+			quoted(a.Below), plot.Integer(a.Below.Parameters), value(a.Below)))
 	}
 	switch {
 	case a.Low != nil && a.High != nil && *a.Low == *a.High:
 		out = append(out, "No other surrogate tried is consistent with the threshold: the 95 % interval does not leave this size.")
 	case a.Low != nil && a.High != nil:
-		out = append(out, fmt.Sprintf("95 %% interval of the answer, among the sizes tried: %s to %s.", integer(*a.Low), integer(*a.High)))
+		out = append(out, fmt.Sprintf("95 %% interval of the answer, among the sizes tried: %s to %s.", plot.Integer(*a.Low), plot.Integer(*a.High)))
 	case a.Low != nil:
 		out = append(out, fmt.Sprintf("95 %% interval of the answer: from %s up; no surrogate tried reaches the threshold at the lower end of its own interval.",
-			integer(*a.Low)))
+			plot.Integer(*a.Low)))
 	}
 	return out
 }
 
 // quoted is a candidate's name inside a sentence.
-func quoted(c *Candidate) string { return "“" + cut(c.Name, 60) + "”" }
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return integer(n) + " " + word + "s"
-}
+func quoted(c *Candidate) string { return "“" + plot.Cut(c.Name, 60) + "”" }
