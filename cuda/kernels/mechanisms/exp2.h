@@ -4,7 +4,7 @@
 // alone. A rise of 0 is a single exponential. Parameters: rise, decay (ms), e (mV).
 #ifndef NEQ_EXP2_H
 #define NEQ_EXP2_H
-#include "../neq.h"
+#include "gate.h"
 
 typedef struct { real g, s; } exp2_state;
 enum { EXP2_E, EXP2_KEEP, EXP2_FEED, EXP2_DECAY, EXP2_NORM, EXP2_JUMP, EXP2_ROW };
@@ -27,21 +27,21 @@ FN void exp2_prepare(const double *params, double dt, int staggered, double *p) 
 #endif
 
 // exp2_open delivers an event of weight w (uS).
-FN exp2_state exp2_open(exp2_state x, real w, const real *p) {
+FN exp2_state exp2_open(exp2_state x, scalar w, const scalar *p) {
   x.s += w * p[EXP2_NORM], x.g += w * p[EXP2_JUMP];
   return x;
 }
 
-FN exp2_state exp2_steady(real v, const real *p) {
+FN exp2_state exp2_steady(real v, const scalar *p) {
   exp2_state x = {0, 0};
   return x;
 }
 
 // exp2_advance: exact.
-FN exp2_state exp2_advance(exp2_state x, real v, const real *p, real dt) {
+FN exp2_state exp2_advance(exp2_state x, real v, const scalar *p, scalar dt) {
   x.g = x.g * p[EXP2_KEEP] + x.s * p[EXP2_FEED], x.s *= p[EXP2_DECAY];
   return x;
 }
 
-FN void exp2_current(exp2_state x, real v, const real *p, real *g, real *ge) { *g += x.g, *ge += x.g * p[EXP2_E]; }
+FN void exp2_current(exp2_state x, real v, const scalar *p, real *g, real *ge) { *g += x.g, *ge += x.g * p[EXP2_E]; }
 #endif

@@ -1,17 +1,20 @@
-// How a gate x' = a (1-x) - b x of a mechanism is advanced by a step dt.
+// How a gate x' = a (1-x) - b x of a mechanism is advanced by a step.
 //
-// A mechanism gives its rates as fractions with a common denominator, so that rates of the form E(x,k) need no division
-// of their own: dt a = p/z, dt (a+b) = y/z. The steady state is p/y. cnexp would take
+// A mechanism gives its rates as fractions with a common denominator, so that rates of the form E(x,k) = x/(1-exp(-x/k))
+// need no division of their own: step a = p/z, step (a+b) = y/z. The steady state is p/y. cnexp takes
 //   x + (p/y - x) (1 - exp(-k)),   k = y/z,
-// and float64 does so. In float32 the exponential and both divisions give way to one division, by a Pade form of
-// 1 - exp(-k) chosen by the least time constant of the gate over -120..50 mV, at steps up to 0.1 ms:
-//   gate_slow  k / (1 + k/2)                                       within k^2/12 of the change; for k < 0.05
-//   gate       (k + k^2/6) / (1 + 2k/3 + k^2/6)                    within k^3/72; L-stable, for k < 0.5
-//   gate_fast  (k + k^2/10 + k^3/60) / (1 + 3k/5 + 3k^2/20 + k^3/60)  within k^5/7200; L-stable, any k
-// All add a change to x: what is at rest stays, and a small k does not round the state away.
+// and float64 does so. In float32 one division replaces the exponential and two, by a form of 1 - exp(-k) that the
+// shortest time constant of the gate asks for. None overshoots where it is used, and all add a change to x, so that
+// what is at rest stays and a small k does not round the state away.
+//   gate_slow   k / (1 + k/2)              within k^2/12 of the change; a gate always slower than 1.5 ms
+//   gate        k / (1 + k/2 + k^2/12)     within k^4/720; never overshoots, but moves less than it should beyond k = 2
+//   gate_fast   (k + k^2/10 + k^3/60) / (1 + 3k/5 + 3k^2/20 + k^3/60)   within 1e-3 for k < 2 (k^5/7200), L-stable:
+//               a gate whose time constant falls to the step and below
 #ifndef NEQ_GATE_H
 #define NEQ_GATE_H
 #include "../neq.h"
+
+typedef real scalar; // constants and parameters, the same for all lanes
 
 // The voltage that gates see: beyond, every gate of the list has long reached its limit. Callers apply it once a node;
 // the functions of the mechanisms may overflow without it.
@@ -24,20 +27,28 @@ typedef struct { real p, y, z; } gate_rate;
 FN real gate_steady(gate_rate r) { return r.p / r.y; }
 
 #ifdef NEQ_F64
-FN real gate_exact(real x, gate_rate r) { return x + (r.p / r.y - x) * ((real)1 - neq_exp(-r.y / r.z)); }
+FN real gate_exact(real x, gate_rate r) { return x + (r.p / r.y - x) * ((scalar)1 - neq_exp(-r.y / r.z)); }
 FN real gate_slow(real x, gate_rate r) { return gate_exact(x, r); }
 FN real gate(real x, gate_rate r) { return gate_exact(x, r); }
 FN real gate_fast(real x, gate_rate r) { return gate_exact(x, r); }
 #else
-FN real gate_slow(real x, gate_rate r) { return x + (r.p - x * r.y) / (r.z + (real)0.5 * r.y); }
+FN real gate_slow(real x, gate_rate r) { return x + (r.p - x * r.y) / (r.z + (scalar)0.5 * r.y); }
 FN real gate(real x, gate_rate r) {
-  real n = r.z + (real)(1.0 / 6) * r.y, d = r.z * r.z + r.y * ((real)(2.0 / 3) * r.z + (real)(1.0 / 6) * r.y);
-  return x + (r.p - x * r.y) * n / d;
+  return x + (r.p - x * r.y) * r.z / (r.z * (r.z + (scalar)0.5 * r.y) + (scalar)(1.0 / 12) * r.y * r.y);
 }
 FN real gate_fast(real x, gate_rate r) {
-  real z2 = r.z * r.z, n = z2 + r.y * ((real)0.1 * r.z + (real)(1.0 / 60) * r.y);
-  real d = r.z * z2 + r.y * ((real)0.6 * z2 + r.y * ((real)0.15 * r.z + (real)(1.0 / 60) * r.y));
+  real z2 = r.z * r.z, n = z2 + r.y * ((scalar)0.1 * r.z + (scalar)(1.0 / 60) * r.y);
+  real d = r.z * z2 + r.y * ((scalar)0.6 * z2 + r.y * ((scalar)0.15 * r.z + (scalar)(1.0 / 60) * r.y));
   return x + (r.p - x * r.y) * n / d;
 }
 #endif
+
+// gate_to is gate for a steady state 1/w and a rate (times the step) k without a denominator.
+FN real gate_to(real x, real w, real k) {
+#ifdef NEQ_F64
+  return x + (1 / w - x) * ((scalar)1 - neq_exp(-k));
+#else
+  return x + ((scalar)1 - x * w) * k / (w * ((scalar)1 + k * ((scalar)0.5 + (scalar)(1.0 / 12) * k)));
+#endif
+}
 #endif

@@ -25,28 +25,28 @@ FN void hh_prepare(const double *params, double dt, int staggered, double *p) {
 FN hh_rate hh_rates(real v, real d) {
   real e80 = neq_exp_line(v, -1.0 / 80, -65.0 / 80), e40 = e80 * e80, e20 = e40 * e40, e10 = e20 * e20;
   real e18 = neq_exp_line(v, -1.0 / 18, -65.0 / 18);
-  neq_fraction fm = neq_rate(v * (real)0.1 + (real)4, e10 * (real)12.182493960703473);   // exp(2.5)
-  neq_fraction fn = neq_rate(v * (real)0.1 + (real)5.5, e10 * (real)2.7182818284590452); // exp(1)
-  real zh = (real)1 + e10 * (real)20.085536923187668;                                    // exp(3)
-  real am = d * fm.a, an = d * (real)0.1 * fn.a, ah = d * (real)0.07 * (e20 * zh);
-  hh_rate r = {{am, am + d * (real)4 * (e18 * fm.z), fm.z}, {ah, ah + d, zh}, {an, an + d * (real)0.125 * (e80 * fn.z), fn.z}};
+  neq_fraction fm = neq_rate(v * (scalar)0.1 + (scalar)4, e10 * (scalar)12.182493960703473);   // exp(2.5)
+  neq_fraction fn = neq_rate(v * (scalar)0.1 + (scalar)5.5, e10 * (scalar)2.7182818284590452); // exp(1)
+  real zh = (scalar)1 + e10 * (scalar)20.085536923187668;                                    // exp(3)
+  real am = d * fm.a, an = d * (scalar)0.1 * fn.a, ah = d * (scalar)0.07 * (e20 * zh);
+  hh_rate r = {{am, am + d * (scalar)4 * (e18 * fm.z), fm.z}, {ah, ah + d, zh}, {an, an + d * (scalar)0.125 * (e80 * fn.z), fn.z}};
   return r;
 }
 
-FN hh_state hh_steady(real v, const real *p) {
+FN hh_state hh_steady(real v, const scalar *p) {
   hh_rate r = hh_rates(v, 1);
   hh_state x = {gate_steady(r.m), gate_steady(r.h), gate_steady(r.n)};
   return x;
 }
 
 // hh_advance: m falls to 0.11 ms at 6.3 C, h and n to 1 ms.
-FN hh_state hh_advance(hh_state x, real v, const real *p, real dt) {
+FN hh_state hh_advance(hh_state x, real v, const scalar *p, scalar dt) {
   hh_rate r = hh_rates(v, dt * p[HH_PHI]);
   x.m = gate_fast(x.m, r.m), x.h = gate(x.h, r.h), x.n = gate(x.n, r.n);
   return x;
 }
 
-FN void hh_current(hh_state x, real v, const real *p, real *g, real *ge) {
+FN void hh_current(hh_state x, real v, const scalar *p, real *g, real *ge) {
   real n2 = x.n * x.n, na = p[HH_GNA] * (x.m * x.m * x.m * x.h), k = p[HH_GK] * (n2 * n2);
   *g += p[HH_GL] + na + k, *ge += p[HH_GL] * p[HH_EL] + na * p[HH_ENA] + k * p[HH_EK];
 }

@@ -21,16 +21,16 @@ FN void nmda_prepare(const double *params, double dt, int staggered, double *p) 
 }
 #endif
 
-FN nmda_state nmda_open(nmda_state x, real w, const real *p) { return exp2_open(x, w, p); }
-FN nmda_state nmda_steady(real v, const real *p) { return exp2_steady(v, p); }
-FN nmda_state nmda_advance(nmda_state x, real v, const real *p, real dt) { return exp2_advance(x, v, p, dt); }
+FN nmda_state nmda_open(nmda_state x, scalar w, const scalar *p) { return exp2_open(x, w, p); }
+FN nmda_state nmda_steady(real v, const scalar *p) { return exp2_steady(v, p); }
+FN nmda_state nmda_advance(nmda_state x, real v, const scalar *p, scalar dt) { return exp2_advance(x, v, p, dt); }
 
 // nmda_block is B.
-FN real nmda_block(real v, const real *p) {
-  return (real)1 / ((real)1 + neq_exp2(v * p[NMDA_RATE] + p[NMDA_OFFSET]));
+FN real nmda_block(real v, const scalar *p) {
+  return (scalar)1 / ((scalar)1 + neq_exp2(v * p[NMDA_RATE] + p[NMDA_OFFSET]));
 }
 
-FN void nmda_current(nmda_state x, real v, const real *p, real *g, real *ge) {
+FN void nmda_current(nmda_state x, real v, const scalar *p, real *g, real *ge) {
   real b = nmda_block(v, p), open = x.g * b, bend = open * (p[NMDA_SLOPE] - p[NMDA_SLOPE] * b) * (v - p[EXP2_E]);
   *g += open + bend, *ge += open * p[EXP2_E] + bend * v;
 }
