@@ -100,6 +100,7 @@ type Batch struct {
 	Steps   int // integration steps
 	Every   int // a record every so many steps; record k holds the state at time k*Every*dt, events of that time delivered
 	Events  Events
+	Inputs  *Inputs // events that the device draws itself, where Draws says that it can; nil: Events
 	Current []Current
 	Record  []int // indices into Program.States to record
 

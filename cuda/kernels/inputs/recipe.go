@@ -1,6 +1,7 @@
 package inputs
 
 import (
+	"fmt"
 	"math"
 
 	"neq/internal/philox"
@@ -91,4 +92,27 @@ func (r *Recipe) Gaussian(c *Course, sigma float64) (intervals int) {
 		c.First[g] = int32(min(max(first, 0), intervals-c.Band))
 	}
 	return intervals
+}
+
+// Check says what of a course does not fit its recipe.
+func (c *Course) Check(r *Recipe) error {
+	if len(c.Rates) != len(r.Groups) || len(c.Rates) == 0 {
+		return fmt.Errorf("inputs: rates of %d groups, there are %d", len(c.Rates), len(r.Groups))
+	}
+	intervals := len(c.Rates[0])
+	for _, x := range c.Rates {
+		if len(x) != intervals {
+			return fmt.Errorf("inputs: groups of %d and %d intervals", intervals, len(x))
+		}
+	}
+	if c.Length < 1 || c.Band < 1 || len(c.Mass)%2 == 0 || len(c.First) != r.Spans() {
+		return fmt.Errorf("inputs: intervals of %d ms, a band of %d, %d masses, %d firsts: want 1 or more of both, an odd number and %d",
+			c.Length, c.Band, len(c.Mass), len(c.First), r.Spans())
+	}
+	for _, f := range c.First {
+		if f < 0 || int(f)+c.Band > intervals {
+			return fmt.Errorf("inputs: 4 ms reach to interval %d of %d", int(f)+c.Band-1, intervals)
+		}
+	}
+	return nil
 }
