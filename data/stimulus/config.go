@@ -21,12 +21,14 @@ type Config struct {
 	IntervalJitter  float64   `yaml:"interval_jitter_ms,omitempty" json:"interval_jitter_ms,omitempty"`   // and adds U[-jitter, jitter]
 	Smoothing       []float64 `yaml:"smoothing_ms,omitempty" json:"smoothing_ms,omitempty"`               // sigma of the Gaussian; a sample draws one
 	SmoothingJitter float64   `yaml:"smoothing_jitter_ms,omitempty" json:"smoothing_jitter_ms,omitempty"` // and adds U[-jitter, jitter]
-	Spread          []float64 `yaml:"spread,omitempty" json:"spread,omitempty"`                           // a synapse's share of the rate in an interval, U[low, high]
+	Spread          []float64 `yaml:"spread,omitempty" json:"spread,omitempty"`                           // a synapse's share of the rate is multiplied by U[low, high] in every interval
+	Share           string    `yaml:"share,omitempty" json:"share,omitempty"`                             // of its group's events that a synapse receives: equal (default), or by the length of its segment
+	ShareOffset     float64   `yaml:"share_offset_um,omitempty" json:"share_offset_um,omitempty"`         // added to that length
 
 	// poisson: events at any time, at a constant rate (Hz) a synapse, by group.
 	Rates map[string]float64 `yaml:"rates_hz,omitempty" json:"rates_hz,omitempty"`
 
-	// replay: a CSV file with a header and the columns time_ms, synapse and, optionally, sample.
+	// replay: a CSV file with a header and the columns time_ms, synapse and, optionally, segment and sample: see ReadReplay.
 	File string `yaml:"file,omitempty" json:"file,omitempty"`
 
 	// Current is injected whatever the protocol.
@@ -52,7 +54,29 @@ type CurrentStep struct {
 type Group struct {
 	Name         string
 	First, Count int
+	Length       []float64 // [Count] um, of the segment that each synapse is on; nil of a point neuron
 }
+
+// shares is the part of its group's events that each synapse of a group receives on average: they add up to 1.
+func (c Config) shares(g Group) []float64 {
+	shares, sum := make([]float64, g.Count), 0.
+	for i := range shares {
+		shares[i] = 1
+		if c.Share == shareLength {
+			shares[i] = g.Length[i] + c.ShareOffset
+		}
+		sum += shares[i]
+	}
+	for i := range shares {
+		shares[i] /= sum
+	}
+	return shares
+}
+
+const (
+	shareEqual  = "equal"
+	shareLength = "length"
+)
 
 // defaults fills what a modulated protocol leaves out, from the figures of the paper's integrate-and-fire experiment.
 func (c Config) defaults() Config {
@@ -106,7 +130,8 @@ func (c Config) validate(groups []Group, duration int) error {
 		set           bool
 	}{
 		{"trees", "modulated", c.Trees != nil}, {"interval_ms", "modulated", c.Interval != nil}, {"smoothing_ms", "modulated", c.Smoothing != nil},
-		{"spread", "modulated", c.Spread != nil}, {"rates_hz", "poisson", c.Rates != nil}, {"file", "replay", c.File != ""},
+		{"spread", "modulated", c.Spread != nil}, {"share", "modulated", c.Share != ""}, {"share_offset_um", "modulated", c.ShareOffset != 0},
+		{"rates_hz", "poisson", c.Rates != nil}, {"file", "replay", c.File != ""},
 	} {
 		if u.set && c.Protocol != u.protocol {
 			return fmt.Errorf("stimulus.%s: belongs to protocol %s, not to %q", u.key, u.protocol, c.Protocol)
@@ -160,6 +185,9 @@ func (c Config) validate(groups []Group, duration int) error {
 		if err := interval("spread", c.Spread, 0, 100); err != nil {
 			return err
 		}
+		if err := c.checkShares(groups, used); err != nil {
+			return err
+		}
 	case "poisson":
 		if len(c.Rates) == 0 {
 			return fmt.Errorf("stimulus.rates_hz: protocol poisson needs a rate for at least one synapse group")
@@ -191,6 +219,34 @@ func (c Config) validate(groups []Group, duration int) error {
 	}
 	if n > inputs.MaxSynapses {
 		return fmt.Errorf("neuron.synapses: %d synapses: at most %d", n, inputs.MaxSynapses)
+	}
+	return nil
+}
+
+// checkShares looks at how events are shared out among the synapses of the groups that receive any.
+func (c Config) checkShares(groups []Group, used []string) error {
+	switch {
+	case c.Share != "" && c.Share != shareEqual && c.Share != shareLength:
+		return fmt.Errorf("stimulus.share: %q: one of %s, %s", c.Share, shareEqual, shareLength)
+	case c.Share != shareLength && c.ShareOffset != 0:
+		return fmt.Errorf("stimulus.share_offset_um: belongs to share: %s", shareLength)
+	case !(c.ShareOffset >= 0 && c.ShareOffset <= 1e6):
+		return fmt.Errorf("stimulus.share_offset_um: %g: want 0 to 1e6 um", c.ShareOffset)
+	case c.Share != shareLength:
+		return nil
+	}
+	for _, g := range groups {
+		if !slices.Contains(used, g.Name) {
+			continue
+		}
+		if len(g.Length) != g.Count {
+			return fmt.Errorf("stimulus.share: %s: synapse group %q is on no segment with a length: use %s", shareLength, g.Name, shareEqual)
+		}
+		for i, l := range g.Length {
+			if !(l >= 0 && l+c.ShareOffset > 0 && l <= 1e9) {
+				return fmt.Errorf("stimulus.share: %s: synapse %d of group %q is on a segment %g um long", shareLength, i, g.Name, l)
+			}
+		}
 	}
 	return nil
 }

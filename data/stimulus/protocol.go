@@ -24,6 +24,7 @@ type Protocol struct {
 	duration int // ms
 	seed     uint64
 	replay   *Replay
+	share    []float64 // [synapses] of the events of its group, under the modulated protocol
 }
 
 // New checks a configuration against the synapse groups of a neuron and prepares its protocol. Relative
@@ -39,8 +40,14 @@ func New(cfg Config, groups []Group, duration int, seed uint64, dir string) (*Pr
 	}
 	if cfg.Protocol == "replay" {
 		var err error
-		if p.replay, err = ReadReplay(cfg.File, dir, p.synapses, duration); err != nil {
+		if p.replay, err = ReadReplay(cfg.File, dir, groups, duration); err != nil {
 			return nil, err
+		}
+	}
+	if cfg.Protocol == "modulated" {
+		p.share = make([]float64, p.synapses)
+		for _, g := range groups {
+			copy(p.share[g.First:], cfg.shares(g))
 		}
 	}
 	return p, nil
@@ -59,9 +66,11 @@ func (p *Protocol) Draw(sample uint64, e *Events) error {
 		p.replay.events(sample, e)
 		return nil
 	}
-	plan := p.poisson()
-	if p.cfg.Protocol == "modulated" {
-		plan = p.modulated(sample)
+	var plan *inputs.Plan
+	if recipe := p.Recipe(); recipe != nil {
+		plan = recipe.Plan(p.Course(recipe, sample))
+	} else {
+		plan = p.poisson()
 	}
 	for {
 		n, err := plan.Draw("", sample, e.bin, e.Synapse[:cap(e.Synapse)])
@@ -86,16 +95,11 @@ func (p *Protocol) Draw(sample uint64, e *Events) error {
 	return nil
 }
 
-// newPlan is a plan whose intervals last length ms; interval 0 starts at time start.
-func (p *Protocol) newPlan(intervals, band int) *inputs.Plan {
-	row, groups := (p.synapses+15)/16*16, (p.duration+3)/4
-	return &inputs.Plan{Seed: p.seed, Stream: philox.StreamInput, Row: row, Bins: p.duration, Band: band,
-		First: make([]int32, groups), Kernel: make([]float32, groups*band*4), Amplitude: make([]float32, intervals*row)}
-}
-
 // poisson is the chance of at least one event in a ms, the same throughout.
 func (p *Protocol) poisson() *inputs.Plan {
-	plan := p.newPlan(1, 1)
+	row, spans := (p.synapses+15)/16*16, (p.duration+3)/4
+	plan := &inputs.Plan{Seed: p.seed, Stream: philox.StreamInput, Row: row, Bins: p.duration, Band: 1,
+		First: make([]int32, spans), Kernel: make([]float32, spans*4), Amplitude: make([]float32, row)}
 	for i := range plan.Kernel {
 		plan.Kernel[i] = 1
 	}
@@ -165,16 +169,22 @@ func (p *Protocol) Current(sample uint64) (amplitude, start, stop float64) {
 	return amplitude, c.Start, c.Stop
 }
 
-// Capacity is a number of events that n samples together do not exceed. For drawn events it is Hoeffding's
-// bound on the sum of their rates at a chance of 1e-14, and 8 standard deviations of the count above that.
+// Capacity is a number of events that n samples together do not exceed. For drawn events it is Hoeffding's bound on the
+// sum of their rates at a chance of 1e-14, and 8 standard deviations of the count above that. The rates of an interval
+// are independent of another's and at most `most`; interval k, smoothed, counts for w_k <= its length ms of the sample,
+// and the w_k add up to the duration D, so the sum of the squares of their ranges is at most most^2 length D.
 func (p *Protocol) Capacity(n int) int {
 	if p.replay != nil {
 		return max(1, n*p.replay.most)
 	}
 	mean, most := p.rates()
-	mean, most = mean*float64(p.duration), most*float64(p.duration)
-	bound := float64(n)*mean + 4*math.Sqrt(float64(n))*most
-	bound = min(bound, float64(n)*most)
+	duration := float64(p.duration)
+	length := duration // within which rates are not independent
+	if p.cfg.Protocol == "modulated" {
+		length = min(length, slices.Max(p.cfg.Interval)+p.cfg.IntervalJitter+1)
+	}
+	bound := float64(n)*mean*duration + 4.02*most*math.Sqrt(float64(n)*length*duration)
+	bound = min(bound, float64(n)*most*duration)
 	return int(bound+8*math.Sqrt(bound)) + 16
 }
 

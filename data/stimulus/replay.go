@@ -32,9 +32,11 @@ type replayed struct {
 // maxReplay bounds the events a file may hold: 64 million, half a gigabyte in memory.
 const maxReplay = 64 << 20
 
-// ReadReplay reads a CSV file whose header names the columns time_ms, synapse and, optionally, sample; other
-// columns are ignored. Times ascend within a sample and lie within duration ms. Errors name the file and line.
-func ReadReplay(file, dir string, synapses, duration int) (*Replay, error) {
+// ReadReplay reads a CSV file whose header names the columns time_ms, synapse and, optionally, segment and sample; other
+// columns are ignored. Without segment, synapse is a number. With it, synapse names groups: "exc" all those whose name is
+// exc or begins with it, and segment counts their synapses, group after group. Times ascend within a sample and lie
+// within duration ms. Errors name the file and line.
+func ReadReplay(file, dir string, groups []Group, duration int) (*Replay, error) {
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(dir, file)
 	}
@@ -46,10 +48,15 @@ func ReadReplay(file, dir string, synapses, duration int) (*Replay, error) {
 		return nil, fmt.Errorf("stimulus.file: %w", err)
 	}
 	defer f.Close()
-	return readReplay(f, file, synapses, duration)
+	return readReplay(f, file, groups, duration)
 }
 
-func readReplay(in io.Reader, file string, synapses, duration int) (*Replay, error) {
+func readReplay(in io.Reader, file string, groups []Group, duration int) (*Replay, error) {
+	named := map[string][]int32{} // the synapses of groups that begin so
+	synapses := 0
+	for _, g := range groups {
+		synapses = max(synapses, g.First+g.Count)
+	}
 	sum := sha256.New()
 	sc := bufio.NewScanner(io.TeeReader(in, sum))
 	r := &Replay{samples: map[uint64][]replayed{}, duration: duration}
@@ -73,7 +80,7 @@ func readReplay(in io.Reader, file string, synapses, duration int) (*Replay, err
 				column[strings.TrimSpace(n)] = i + 1
 			}
 			if column["time_ms"] == 0 || column["synapse"] == 0 {
-				return fail("the header is %q: want the columns time_ms,synapse and, optionally, sample", text)
+				return fail("the header is %q: want the columns time_ms,synapse and, optionally, segment and sample", text)
 			}
 			r.common = column["sample"] == 0
 			continue
@@ -91,8 +98,23 @@ func readReplay(in io.Reader, file string, synapses, duration int) (*Replay, err
 		if !(t >= 0 && t < float64(duration)) {
 			return fail("time %g ms lies outside the sample: want 0 <= time_ms < %d", t, duration)
 		}
-		s, err := strconv.Atoi(get("synapse"))
-		if err != nil || s < 0 || s >= synapses {
+		var s int
+		if column["segment"] > 0 {
+			name := get("synapse")
+			of, known := named[name]
+			if !known {
+				of = beginning(name, groups)
+				named[strings.Clone(name)] = of
+			}
+			i, err := strconv.Atoi(get("segment"))
+			switch {
+			case len(of) == 0:
+				return fail("synapse is %q: no synapse group begins so", name)
+			case err != nil || i < 0 || i >= len(of):
+				return fail("segment is %q: want a number from 0 to %d, the synapses of the groups that begin with %q", get("segment"), len(of)-1, name)
+			}
+			s = int(of[i])
+		} else if s, err = strconv.Atoi(get("synapse")); err != nil || s < 0 || s >= synapses {
 			return fail("synapse is %q: want a number from 0 to %d", get("synapse"), synapses-1)
 		}
 		var sample uint64
@@ -137,6 +159,20 @@ func readReplay(in io.Reader, file string, synapses, duration int) (*Replay, err
 	}
 	r.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	return r, nil
+}
+
+// beginning lists the synapses of the groups whose names begin so, in order; none where name is empty.
+func beginning(name string, groups []Group) []int32 {
+	var all []int32
+	for _, g := range groups {
+		if name == "" || !strings.HasPrefix(g.Name, name) {
+			continue
+		}
+		for i := range g.Count {
+			all = append(all, int32(g.First+i))
+		}
+	}
+	return all
 }
 
 func (r *Replay) events(sample uint64, e *Events) {

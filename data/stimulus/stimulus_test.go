@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-var groups = []Group{{"exc", 0, 80}, {"inh", 80, 20}}
+var groups = []Group{{Name: "exc", Count: 80}, {Name: "inh", First: 80, Count: 20}}
 
 func integrateAndFire() Config {
 	return Config{Protocol: "modulated", Trees: []Tree{{"exc", "inh", []float64{0, 50}, []float64{-50, -15}}}}
@@ -65,7 +65,8 @@ func TestModulatedRates(t *testing.T) {
 func TestSmoothingKeepsRate(t *testing.T) {
 	p := protocol(t, integrateAndFire(), 600)
 	for sample := range uint64(20) {
-		plan := p.modulated(sample)
+		recipe := p.Recipe()
+		plan := recipe.Plan(p.Course(recipe, sample))
 		for g := range plan.First {
 			for q := range 4 {
 				var sum float64
@@ -205,8 +206,9 @@ func TestReplay(t *testing.T) {
 func FuzzReplay(f *testing.F) {
 	f.Add("time_ms,synapse\n1,0\n")
 	f.Add("sample,time_ms,synapse\n1,0,3\n2,5.5,1\n")
+	f.Add("time_ms,synapse,segment\n1,exc,3\n2.5,e,1\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		r, err := readReplay(strings.NewReader(text), "f", 10, 100)
+		r, err := readReplay(strings.NewReader(text), "f", []Group{{Name: "exc", Count: 10}}, 100)
 		if err != nil {
 			return
 		}

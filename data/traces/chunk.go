@@ -11,7 +11,7 @@ import (
 
 // value is what an array can hold.
 type value interface {
-	~int8 | ~int32 | ~int64 | ~float32 | ~float64
+	~int8 | ~uint16 | ~int32 | ~int64 | ~float32 | ~float64
 }
 
 // codec turns chunks into Zstandard frames and back. Safe for concurrent use.

@@ -71,6 +71,16 @@ func commit(dir string, disk atomicfile.Disk) error {
 // fixedChunks encodes the arrays that follow from Info alone, by path.
 func (in *Info) fixedChunks(c *codec) map[string][]byte {
 	out := map[string][]byte{}
+	for _, col := range in.columns() {
+		switch v := col.values.(type) {
+		case []int32:
+			out[col.chunkFile(0)] = encode(c, nil, v)
+		case []float64:
+			out[col.chunkFile(0)] = encode(c, nil, v)
+		case []string:
+			out[col.chunkFile(0)] = encode(c, nil, codes(v, col.itemSize()/4))
+		}
+	}
 	for _, a := range in.fixedArrays() {
 		if a.shape[0] == 0 {
 			continue // an array of nothing has no chunk

@@ -11,7 +11,7 @@ import (
 )
 
 // kindOf names the kind of a data set's file: one of each is damaged below.
-func kindOf(name string) string { return regexp.MustCompile(`\d+`).ReplaceAllString(name, "N") }
+func kindOf(name string) string { return regexp.MustCompile(`/\d+`).ReplaceAllString(name, "/N") }
 
 func flip(b []byte) []byte { b[len(b)/2] ^= 0x10; return b }
 

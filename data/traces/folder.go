@@ -94,7 +94,7 @@ func dropShard(dir string, arrays []array, k int) error {
 }
 
 var (
-	inArray    = regexp.MustCompile(`^(\d+(\.\d+)?|\.zarray|\.zattrs)$`)
+	inArray    = regexp.MustCompile(`^(\d+(\.\d+){0,2}|\.zarray|\.zattrs)$`)
 	inReceipts = regexp.MustCompile(`^\d+\.json$`)
 )
 

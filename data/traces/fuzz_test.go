@@ -156,7 +156,7 @@ func TestLyingHeader(t *testing.T) {
 }
 
 func TestSealRoundTrip(t *testing.T) {
-	h := &header{Format: formatName, Number: formatNumber, Info: example()}
+	h := &header{Format: formatName, Number: formatNumber, Info: full()}
 	b, err := seal(h)
 	if err != nil {
 		t.Fatal(err)

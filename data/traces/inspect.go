@@ -21,7 +21,10 @@ type Stats struct {
 	RateSD          float64      `json:"output_rate_sd_hz"`   // between samples
 	Silent          float64      `json:"silent_fraction"`     // of samples
 	Voltage         Summary      `json:"soma_v_mv"`
-	Record          []Summary    `json:"record"` // in the order of Info.Record
+	Record          []Summary    `json:"record"` // in the order of Info.Record, those of one state at several sites as one
+	Windows         []Window     `json:"windows,omitempty"`
+	SpikeRule       string       `json:"spike_rule,omitempty"`
+	Cell            *CellStats   `json:"cell,omitempty"`
 	Bytes           int64        `json:"bytes"`
 	BytesPerSecond  float64      `json:"bytes_per_neuron_second"`
 	Seed            uint64       `json:"seed"`
@@ -48,6 +51,45 @@ type Summary struct {
 	SD   float64 `json:"sd"`
 	Min  float64 `json:"min"`
 	Max  float64 `json:"max"`
+
+	Sites []string `json:"sites,omitempty"` // of a cell with dendrites
+}
+
+// CellStats is a cell's shape in numbers.
+type CellStats struct {
+	Morphology string        `json:"morphology"`
+	SHA256     string        `json:"sha256,omitempty"`
+	Segments   int           `json:"segments"`
+	Regions    []RegionStats `json:"regions"` // in the order they begin
+}
+
+// RegionStats is a region of a cell.
+type RegionStats struct {
+	Name     string  `json:"name"`
+	Segments int     `json:"segments"`
+	Length   float64 `json:"length_um"`
+	Synapses int     `json:"synapses"`
+}
+
+func (c *Cell) stats() *CellStats {
+	if c == nil {
+		return nil
+	}
+	out := &CellStats{Morphology: c.Morphology, SHA256: c.SHA256, Segments: len(c.Segments)}
+	at := map[string]int{}
+	for _, s := range c.Segments {
+		if _, ok := at[s.Region]; !ok {
+			at[s.Region] = len(out.Regions)
+			out.Regions = append(out.Regions, RegionStats{Name: s.Region})
+		}
+		r := &out.Regions[at[s.Region]]
+		r.Segments++
+		r.Length += s.Length
+	}
+	for _, s := range c.Synapses {
+		out.Regions[at[c.Segments[s].Region]].Synapses++
+	}
+	return out
 }
 
 // Inspect reads a data set shard by shard and sums it up. progress, in shards, may be nil.
@@ -59,7 +101,8 @@ func Inspect(dir string, progress func(done, total int)) (*Stats, error) {
 	in := s.Info()
 	st := &Stats{Neuron: in.Neuron, Samples: in.Samples, Duration: in.Duration, Shards: s.Shards(), Splits: in.Splits,
 		Inputs: in.Inputs, Bytes: s.Bytes(), Seed: in.Seed, Threshold: in.Threshold, SamplesPerShard: in.SamplesPerShard,
-		NeuronSeconds: float64(in.Samples) * float64(in.Duration) / 1000, Groups: []GroupStats{}, Record: []Summary{}}
+		NeuronSeconds: float64(in.Samples) * float64(in.Duration) / 1000, Groups: []GroupStats{}, Record: []Summary{},
+		Windows: in.Windows, SpikeRule: in.SpikeRule, Cell: in.Cell.stats()}
 	group := make([]int32, in.Inputs)
 	for g, sy := range in.Synapses {
 		st.Groups = append(st.Groups, GroupStats{Name: sy.Name, Kind: sy.Kind, Count: sy.Count})
@@ -68,7 +111,8 @@ func Inspect(dir string, progress func(done, total int)) (*Stats, error) {
 		}
 	}
 	var rate, voltage moments
-	record := make([]moments, len(in.Record))
+	blocks := in.blocks()
+	record := make([]moments, len(blocks))
 	silent := 0
 	for k := range s.Shards() {
 		sh, err := s.Shard(k)
@@ -90,8 +134,10 @@ func Inspect(dir string, progress func(done, total int)) (*Stats, error) {
 		st.Spikes += int64(len(sh.SpikeTime))
 		rate.add(rates)
 		voltage.add(sh.SomaV)
-		for i := range record {
-			record[i].add(sh.Extra[i])
+		for i, b := range blocks {
+			for _, v := range sh.Extra[b.first : b.first+b.count] {
+				record[i].add(v)
+			}
 		}
 		if d := s.shards[k].Device; !slices.Contains(st.Devices, d) {
 			st.Devices = append(st.Devices, d)
@@ -110,9 +156,15 @@ func Inspect(dir string, progress func(done, total int)) (*Stats, error) {
 	}
 	st.RateMean, st.RateSD = rate.mean, rate.sd()
 	st.Silent = float64(silent) / float64(in.Samples)
-	st.Voltage = voltage.summary(Variable{"soma_v", "mV"})
-	for i, v := range in.Record {
-		st.Record = append(st.Record, record[i].summary(v))
+	st.Voltage = voltage.summary(Variable{Name: "soma_v", Unit: "mV"})
+	for i, b := range blocks {
+		sum := record[i].summary(Variable{Name: b.state, Unit: b.unit})
+		for _, v := range in.Record[b.first : b.first+b.count] {
+			if b.sited {
+				sum.Sites = append(sum.Sites, v.Site)
+			}
+		}
+		st.Record = append(st.Record, sum)
 	}
 	st.BytesPerSecond = float64(st.Bytes) / st.NeuronSeconds
 	return st, nil

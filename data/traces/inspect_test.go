@@ -7,7 +7,7 @@ import (
 
 // Inspect against sums over everything at once.
 func TestInspect(t *testing.T) {
-	in := example()
+	in := full()
 	dir := whole(t, in)
 	calls := 0
 	st, err := Inspect(dir, func(done, total int) { calls++ })
@@ -66,8 +66,12 @@ func TestInspect(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, c.got, c.want)
 		}
 	}
-	if st.Voltage.Min >= vMean-vSD || st.Voltage.Max <= vMean+vSD || len(st.Record) != 2 || st.Record[1].Name != "h_gate" {
+	if st.Voltage.Min >= vMean-vSD || st.Voltage.Max <= vMean+vSD || len(st.Record) != 4 || st.Record[1].Name != "h_gate" ||
+		st.Record[2].Name != "v" || len(st.Record[2].Sites) != 2 || st.Record[2].Min < 0 || st.Record[2].Max > 1.5 {
 		t.Errorf("summaries %+v %+v", st.Voltage, st.Record)
+	}
+	if c := st.Cell; c.Segments != 3 || len(c.Regions) != 2 || c.Regions[1] != (RegionStats{"apic", 2, 80, 0}) || c.Regions[0].Synapses != 40 {
+		t.Errorf("cell %+v", c)
 	}
 	if calls != in.Shards() || len(st.Devices) != 1 || st.Devices[0] != in.Device {
 		t.Errorf("%d calls, devices %v", calls, st.Devices)

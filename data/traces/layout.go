@@ -1,8 +1,6 @@
 package traces
 
 import (
-	"fmt"
-	"math"
 	"path"
 	"regexp"
 	"strconv"
@@ -17,7 +15,9 @@ const (
 	maxSamples     = 1 << 40
 	maxShards      = 1 << 24
 	maxInputs      = 1 << 24
-	maxRecord      = 64
+	maxRecord      = 1 << 16
+	maxWindows     = 64
+	maxSegments    = 1 << 20
 	maxGroups      = 1 << 16
 	maxSplits      = 127 // split is an int8
 	maxPosition    = 1 << 53
@@ -26,7 +26,7 @@ const (
 // array is one Zarr array of a data set.
 type array struct {
 	name  string
-	dtype string // "<f4", "<f8", "<i4", "<i8", "|i1"
+	dtype string // "<f2", "<f4", "<f8", "<i4", "<i8", "|i1", "<U12"
 	dims  []string
 	shape []int64
 	chunk []int64
@@ -35,7 +35,7 @@ type array struct {
 	fixed bool // one chunk that follows from Info alone, written at commit; otherwise a chunk per shard
 }
 
-// The arrays written shard by shard, in their order on disk; recorded variables follow.
+// The arrays written shard by shard, in their order on disk; recorded variables follow, then windows.
 const (
 	somaV = iota
 	inputTime
@@ -101,10 +101,13 @@ func (in *Info) shardArrays() []array {
 		spikeCount: each("spike_count", "<i8", map[string]any{"units": "1", "long_name": "output spikes of a sample"}),
 		split:      each("split", "|i1", splitAttrs(in.Splits)),
 	}
-	for _, v := range in.Record {
-		out = append(out, dense(v.Name, map[string]any{"units": v.Unit, "long_name": v.Name + " at the soma"}))
-	}
-	return out
+	return append(out, in.recordArrays()...)
+}
+
+// fixedArray is an array of one dimension in one chunk.
+func fixedArray(name, dtype, dim string, n int, attrs map[string]any) array {
+	return array{name: name, dtype: dtype, dims: []string{dim}, shape: []int64{int64(n)},
+		chunk: []int64{int64(max(n, 1))}, attrs: attrs, fixed: true}
 }
 
 // fixedArrays lists the arrays that follow from Info alone.
@@ -113,15 +116,12 @@ func (in *Info) fixedArrays() []array {
 	for i, g := range in.Synapses {
 		names[i], kinds[i] = g.Name, g.Kind
 	}
-	one := func(name, dtype, dim string, n int, attrs map[string]any) array {
-		return array{name: name, dtype: dtype, dims: []string{dim}, shape: []int64{int64(n)},
-			chunk: []int64{int64(max(n, 1))}, attrs: attrs, fixed: true}
-	}
-	return []array{
-		one("time", "<f8", "time", in.Duration, map[string]any{"units": "ms", "long_name": "time from the start of a sample"}),
-		one("synapse_group", "<i4", "synapse", in.Inputs, map[string]any{"units": "1",
+	out := []array{
+		fixedArray("time", "<f8", "time", in.Duration, map[string]any{"units": "ms", "long_name": "time from the start of a sample"}),
+		fixedArray("synapse_group", "<i4", "synapse", in.Inputs, map[string]any{"units": "1",
 			"long_name": "group of a synapse", "names": names, "kinds": kinds}),
 	}
+	return append(out, in.recordCoordinates()...)
 }
 
 func (in *Info) arrays() []array { return append(in.fixedArrays(), in.shardArrays()...) }
@@ -138,11 +138,7 @@ func splitAttrs(splits []Split) map[string]any {
 
 // chunkFile is the path of shard k's chunk, relative to the data set.
 func (a *array) chunkFile(k int) string {
-	name := strconv.Itoa(k)
-	if len(a.shape) == 2 {
-		name += ".0"
-	}
-	return path.Join(a.name, name)
+	return path.Join(a.name, strconv.Itoa(k)+strings.Repeat(".0", len(a.shape)-1))
 }
 
 // chunkLen is the number of values in a chunk.
@@ -160,99 +156,13 @@ var plainName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
 func (in *Info) shardBytes() int64 {
 	n := int64(0)
 	for _, a := range in.shardArrays() {
-		n += int64(a.chunkLen()) * int64(a.itemSize())
+		size := a.itemSize()
+		if a.dtype == "<f2" {
+			size = 4
+		}
+		n += int64(a.chunkLen()) * int64(size)
 	}
 	return n
-}
-
-// Check refuses an Info that is impossible, or bigger than the limits.
-func (in *Info) Check() error {
-	bad := func(format string, args ...any) error { return fmt.Errorf("traces: "+format, args...) }
-	ranges := []struct {
-		name      string
-		v, lo, hi int
-	}{
-		{"samples", in.Samples, 1, maxSamples},
-		{"samples_per_shard", in.SamplesPerShard, 1, maxChunkValues},
-		{"duration_ms", in.Duration, 1, maxChunkValues},
-		{"inputs", in.Inputs, 0, maxInputs},
-		{"event_capacity", in.EventCapacity, 0, maxChunkValues},
-		{"spike_capacity", in.SpikeCapacity, 0, maxChunkValues},
-		{"number of recorded variables", len(in.Record), 0, maxRecord},
-		{"number of synapse groups", len(in.Synapses), 0, maxGroups},
-		{"number of splits", len(in.Splits), 1, maxSplits},
-	}
-	for _, r := range ranges {
-		if r.v < r.lo || r.v > r.hi {
-			return bad("%s is %d: must be from %d to %d", r.name, r.v, r.lo, r.hi)
-		}
-	}
-	if n := in.SamplesPerShard * in.Duration; n > maxChunkValues { // both are at most 2^28
-		return bad("a shard of %d samples of %d ms has %d values: at most %d, use fewer samples per shard",
-			in.SamplesPerShard, in.Duration, n, maxChunkValues)
-	}
-	if n := in.shardBytes(); n > maxShardBytes {
-		return bad("a shard takes %d bytes of memory: at most %d, use fewer samples per shard", n, int64(maxShardBytes))
-	}
-	if in.Shards() > maxShards {
-		return bad("%d samples in shards of %d are %d shards: at most %d, use more samples per shard",
-			in.Samples, in.SamplesPerShard, in.Shards(), maxShards)
-	}
-	if in.Shards()*max(in.eventRoom(), in.spikeRoom()) > maxPosition {
-		return bad("%d shards of %d events are too many", in.Shards(), max(in.eventRoom(), in.spikeRoom()))
-	}
-	if math.IsNaN(in.Threshold) || math.IsInf(in.Threshold, 0) {
-		return bad("threshold_mv is %v", in.Threshold)
-	}
-	if err := covered("splits", in.Samples, len(in.Splits), func(i int) (string, int, int) {
-		return in.Splits[i].Name, in.Splits[i].First, in.Splits[i].Count
-	}); err != nil {
-		return err
-	}
-	if err := covered("synapses", in.Inputs, len(in.Synapses), func(i int) (string, int, int) {
-		return in.Synapses[i].Name, in.Synapses[i].First, in.Synapses[i].Count
-	}); err != nil {
-		return err
-	}
-	taken := map[string]bool{"shards": true}
-	for _, a := range (&Info{}).arrays() {
-		taken[a.name] = true
-	}
-	for _, v := range in.Record {
-		if !plainName.MatchString(v.Name) {
-			return bad("recorded variable %q: a name is a letter, then letters, digits, _ or -", v.Name)
-		}
-		if low := strings.ToLower(v.Name); taken[low] {
-			return bad("recorded variable %q: the name is taken", v.Name)
-		} else {
-			taken[low] = true
-		}
-	}
-	return nil
-}
-
-// covered checks that named runs follow one another from 0 to total.
-func covered(what string, total, n int, run func(i int) (name string, first, count int)) error {
-	next := 0
-	seen := map[string]bool{}
-	for i := range n {
-		name, first, count := run(i)
-		switch {
-		case name == "" || strings.ContainsAny(name, " \t\r\n"):
-			return fmt.Errorf("traces: %s: entry %d is named %q: want a name without blanks", what, i, name)
-		case seen[name]:
-			return fmt.Errorf("traces: %s: %q is there twice", what, name)
-		case first != next || count < 0 || count > total-next:
-			return fmt.Errorf("traces: %s: %q has %d from %d: want at most %d from %d",
-				what, name, count, first, total-next, next)
-		}
-		seen[name] = true
-		next += count
-	}
-	if next != total {
-		return fmt.Errorf("traces: %s cover %d of %d", what, next, total)
-	}
-	return nil
 }
 
 // splitOf is the split of each sample of shard k.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -87,14 +88,27 @@ func maxFrame(a *array) int64 {
 }
 
 func (a *array) itemSize() int {
-	switch a.dtype {
-	case "|i1":
+	switch {
+	case a.dtype == "|i1":
 		return 1
-	case "<f4", "<i4":
+	case a.dtype == "<f2":
+		return 2
+	case a.dtype == "<f4" || a.dtype == "<i4":
 		return 4
+	case strings.HasPrefix(a.dtype, "<U"):
+		n, _ := strconv.Atoi(a.dtype[2:])
+		return 4 * n
 	default:
 		return 8
 	}
+}
+
+// wordSize is the size of what shuffling takes apart: a string's code points.
+func (a *array) wordSize() int {
+	if strings.HasPrefix(a.dtype, "<U") {
+		return 4
+	}
+	return a.itemSize()
 }
 
 // readHeader reads and checks neq.json.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 )
 
@@ -22,11 +23,15 @@ for name in ds.variables:
     x, y = ds[name].values, z[name][...]
     assert np.array_equal(x, y, equal_nan=x.dtype.kind == "f"), name
     out[name] = {"dtype": x.dtype.str, "shape": x.shape, "dims": ds[name].dims, "units": ds[name].attrs.get("units"),
-                 "sum": float(np.nansum(x, dtype="f8")), "nan": int(np.isnan(x).sum())}
+                 "sum": float(np.nansum(x, dtype="f8")) if x.dtype.kind != "U" else 0,
+                 "nan": int(np.isnan(x).sum()) if x.dtype.kind != "U" else 0}
 assert "time" in ds.coords
 first, n = int(ds.input_start[7]), int(ds.input_count[7])
 json.dump({"arrays": out, "attrs": ds.attrs, "consolidated": sorted(zarr.open_consolidated(sys.argv[1]).array_keys()),
            "split": ds.split.attrs["names"], "groups": ds.synapse_group.attrs["names"],
+           "site": float(ds.v.sel(v_site="apic[50](0.9)", time=33.0).values[7]), "window": ds.window0_time.values.tolist(),
+           "fine": float(ds.window1_v.sel(v_site="apic[50](0.9)", window1_time=2.5).values[7]),
+           "region": ds.segment_region.values[ds.v_segment.values].tolist(),
            "times7": ds.input_time.values[first:first + n].tolist(),
            "synapses7": ds.input_synapse.values[first:first + n].tolist()}, sys.stdout)
 `
@@ -38,7 +43,7 @@ func TestPythonOpens(t *testing.T) {
 		}
 		t.Skip("needs Debian's python3-zarr and python3-xarray")
 	}
-	in := example()
+	in := full()
 	dir := whole(t, in)
 	cmd := exec.Command(debianPython, "-c", readBack, dir)
 	cmd.Stderr = os.Stderr
@@ -60,6 +65,9 @@ func TestPythonOpens(t *testing.T) {
 		Split        []string
 		Groups       []string
 		Times7       []float32
+		Site, Fine   float32
+		Window       []float64
+		Region       []string
 		Synapses7    []int32
 	}
 	if err := json.Unmarshal(b, &got); err != nil {
@@ -72,7 +80,8 @@ func TestPythonOpens(t *testing.T) {
 	for k := range in.Shards() {
 		s := fake(in, k)
 		for name, v := range map[string][]float32{"soma_v": s.SomaV, "input_time": s.InputTime, "spike_time": s.SpikeTime,
-			"m": s.Extra[0], "h_gate": s.Extra[1]} {
+			"m": s.Extra[0], "h_gate": s.Extra[1], "v": slices.Concat(s.Extra[2], s.Extra[3]), "ca_ca": slices.Concat(s.Extra[4], s.Extra[5]),
+			"window0_soma_v": s.Windows[0][0], "window1_v": slices.Concat(s.Windows[1][3], s.Windows[1][4])} {
 			for _, x := range v {
 				sums[name] += float64(x)
 			}
@@ -106,6 +115,15 @@ func TestPythonOpens(t *testing.T) {
 		t.Errorf("%d NaN in soma_v: the last shard's padding shows", n)
 	}
 	s := fake(in, 1)
+	if want := s.Extra[3][2*60+33]; got.Site != want {
+		t.Errorf("v at apic[50](0.9), 33 ms is %g, want %g", got.Site, want)
+	}
+	if want := s.Windows[1][4][2*24+1]; got.Fine != want {
+		t.Errorf("v at apic[50](0.9), 2.5 ms is %g, want %g", got.Fine, want)
+	}
+	if n := len(got.Window); n != 24 || got.Window[1] != 10.125 || !slices.Equal(got.Region, []string{"soma", "apic"}) {
+		t.Errorf("window at %v, regions %v", got.Window, got.Region)
+	}
 	i, j := s.InputStart[2], s.InputStart[3]
 	if len(got.Times7) != int(j-i) {
 		t.Fatalf("sample 7 has %d events, want %d", len(got.Times7), j-i)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 )
 
 // Set is a whole data set on disk, open for reading. Safe for concurrent use.
@@ -15,6 +16,8 @@ type Set struct {
 	files  []entry
 	shards []shardEntry
 	codec  *codec
+	want   map[int]bool // of Info.Record: what Shard reads; nil: all of it, and the windows
+	reads  map[int]bool // of the arrays, where want is not nil
 }
 
 // Open opens the data set in dir. A *Incomplete says that it is not all there. Numbers in Info().Configuration
@@ -66,17 +69,39 @@ func (s *Set) Shard(k int) (*Shard, error) {
 	e := &s.shards[k]
 	frames := make([][]byte, len(e.Files))
 	for i, f := range e.Files {
+		if s.want != nil && !s.reads[i] {
+			continue
+		}
 		b, err := checkFile(s.dir, f)
 		if err != nil {
 			return nil, s.damaged(k, err)
 		}
 		frames[i] = b
 	}
-	out, err := fromFrames(&s.info, e, s.codec, frames)
+	out, err := fromSomeFrames(&s.info, e, s.codec, frames, s.want)
 	if err != nil {
 		return nil, s.damaged(k, err)
 	}
 	return out, nil
+}
+
+// Recording is the set seen without its windows and without recorded variables but those named: Shard neither reads nor
+// keeps the others. A data set of all segments is many times larger than what a surrogate learns from.
+func (s *Set) Recording(names ...string) *Set {
+	view := *s
+	view.want, view.reads = map[int]bool{}, map[int]bool{}
+	for i, v := range s.info.Record {
+		if slices.Contains(names, v.Name) {
+			view.want[i] = true
+		}
+	}
+	for a := range firstExtra {
+		view.reads[a] = true
+	}
+	for i, b := range s.info.blocks() {
+		view.reads[firstExtra+i] = s.info.wanted(b, view.want)
+	}
+	return &view
 }
 
 func (s *Set) damaged(k int, err error) error {

@@ -17,7 +17,10 @@ func Time32(ms float64) float32 {
 
 // check refuses what is no shard k of the set: wrong lengths, events out of order or of no synapse, voltages that
 // are not finite. Errors name the sample, counted in the whole set.
-func (s *Shard) check(in *Info, k int) error {
+func (s *Shard) check(in *Info, k int) error { return s.checkPart(in, k, nil) }
+
+// checkPart checks a shard of which only some recorded variables were read, those that want names: nil is all.
+func (s *Shard) checkPart(in *Info, k int, want map[int]bool) error {
 	if k < 0 || k >= in.Shards() {
 		return fmt.Errorf("there are %d shards", in.Shards())
 	}
@@ -50,15 +53,7 @@ func (s *Shard) check(in *Info, k int) error {
 	if len(s.Extra) != len(in.Record) {
 		return fmt.Errorf("%d recorded variables, want %d", len(s.Extra), len(in.Record))
 	}
-	if err := s.checkDense(in, "soma_v", s.SomaV); err != nil {
-		return err
-	}
-	for i, v := range in.Record {
-		if err := s.checkDense(in, v.Name, s.Extra[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.checkRecorded(in, want)
 }
 
 // sampleOf is the sample, in the whole set, that input event i belongs to.
@@ -95,18 +90,6 @@ func (s *Shard) checkEvents(in *Info, what string, start []int64, times []float3
 	return nil
 }
 
-func (s *Shard) checkDense(in *Info, name string, v []float32) error {
-	if len(v) != s.Samples*in.Duration {
-		return fmt.Errorf("%s has %d values, want %d samples of %d ms", name, len(v), s.Samples, in.Duration)
-	}
-	for i, x := range v {
-		if x-x != 0 { // NaN or infinite
-			return fmt.Errorf("sample %d: %s is %v at %d ms", s.First+i/in.Duration, name, x, i%in.Duration)
-		}
-	}
-	return nil
-}
-
 // frames encodes the shard's chunks in the order of Info.shardArrays, handing each to use as soon as it is ready.
 func (s *Shard) frames(in *Info, k int, c *codec, use func(array int, frame []byte)) {
 	nan := float32(math.NaN())
@@ -124,9 +107,7 @@ func (s *Shard) frames(in *Info, k int, c *codec, use func(array int, frame []by
 	of := make([]int8, per)
 	in.splitOf(k, of)
 	use(split, encode(c, nil, of))
-	for i, v := range s.Extra {
-		use(firstExtra+i, encode(c, nil, padded(v, per*in.Duration, nan)))
-	}
+	s.recordFrames(in, c, use)
 }
 
 // padded is v filled up to n values, as Zarr v2 wants the last chunk too; v itself where it is full.
@@ -166,6 +147,12 @@ func (e *chunkError) Unwrap() error { return e.err }
 
 // fromFrames decodes a shard and checks all of it: what one array says must be what the others say.
 func fromFrames(in *Info, entry *shardEntry, c *codec, frames [][]byte) (*Shard, error) {
+	return fromSomeFrames(in, entry, c, frames, nil)
+}
+
+// fromSomeFrames leaves out the recorded variables that want does not name, whose frames may be nil; it names all where
+// it is nil.
+func fromSomeFrames(in *Info, entry *shardEntry, c *codec, frames [][]byte, want map[int]bool) (*Shard, error) {
 	k := entry.Shard
 	s := &Shard{First: entry.First, Samples: entry.Samples}
 	per, room, spikes := in.SamplesPerShard, in.eventRoom(), in.spikeRoom()
@@ -206,22 +193,18 @@ func fromFrames(in *Info, entry *shardEntry, c *codec, frames [][]byte) (*Shard,
 	if err != nil {
 		return nil, err
 	}
-	want := make([]int8, per)
-	in.splitOf(k, want)
+	due := make([]int8, per)
+	in.splitOf(k, due)
 	for i := range of {
-		if of[i] != want[i] {
-			err := fmt.Errorf("sample %d is of split %d, want %d", s.First+i, of[i], want[i])
+		if of[i] != due[i] {
+			err := fmt.Errorf("sample %d is of split %d, want %d", s.First+i, of[i], due[i])
 			return nil, &chunkError{entry.Files[split].Path, err}
 		}
 	}
-	for i := range in.Record {
-		v, err := take(c, entry, frames, firstExtra+i, per*in.Duration, s.Samples*in.Duration, nan)
-		if err != nil {
-			return nil, err
-		}
-		s.Extra = append(s.Extra, v)
+	if err := s.takeRecorded(in, entry, c, frames, want); err != nil {
+		return nil, err
 	}
-	return s, s.check(in, k)
+	return s, s.checkPart(in, k, want)
 }
 
 // take decodes array a's chunk of n values, of which the first used ones count and the rest must be padding.

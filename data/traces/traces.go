@@ -4,20 +4,26 @@
 // file's length and checksum. Python opens it with xarray.open_zarr(folder) or zarr.open(folder).
 package traces
 
+import "math"
+
 // Info describes a data set: everything about it but the samples.
 type Info struct {
 	Samples         int            `json:"samples"`
 	SamplesPerShard int            `json:"samples_per_shard"`
-	Duration        int            `json:"duration_ms"`    // of a sample; soma_v has one value per ms
-	Splits          []Split        `json:"splits"`         // in order, covering all samples
-	Synapses        []SynapseInfo  `json:"synapses"`       // groups, in the order of the inputs
-	Inputs          int            `json:"inputs"`         // number of synapses in all
-	Record          []Variable     `json:"record"`         // other recorded state variables
-	EventCapacity   int            `json:"event_capacity"` // most input events a shard can hold
-	SpikeCapacity   int            `json:"spike_capacity"` // most output spikes a shard can hold
-	Neuron          string         `json:"neuron"`         // neuron model
+	Duration        int            `json:"duration_ms"`                // of a sample; soma_v has one value per ms
+	Splits          []Split        `json:"splits"`                     // in order, covering all samples
+	Synapses        []SynapseInfo  `json:"synapses"`                   // groups, in the order of the inputs
+	Inputs          int            `json:"inputs"`                     // number of synapses in all
+	Record          []Variable     `json:"record"`                     // other recorded state variables; those of one state at several sites follow one another
+	Precision       string         `json:"record_precision,omitempty"` // of Record where it can be float16: see halved; "" is float32
+	Windows         []Window       `json:"windows,omitempty"`          // recorded more finely
+	EventCapacity   int            `json:"event_capacity"`             // most input events a shard can hold
+	SpikeCapacity   int            `json:"spike_capacity"`             // most output spikes a shard can hold
+	Neuron          string         `json:"neuron"`                     // neuron model
 	Threshold       float64        `json:"threshold_mv"`
-	Configuration   map[string]any `json:"configuration"` // what made it, as given; compared on resume
+	SpikeRule       string         `json:"spike_rule,omitempty"` // what an output spike is, in words
+	Cell            *Cell          `json:"cell,omitempty"`       // of a neuron with dendrites
+	Configuration   map[string]any `json:"configuration"`        // what made it, as given; compared on resume
 	Seed            uint64         `json:"seed"`
 	Version         string         `json:"version"` // of neq
 	Device          string         `json:"device"`  // provenance only: not compared
@@ -38,10 +44,44 @@ type SynapseInfo struct {
 	Count int    `json:"count"`
 }
 
-// Variable is a recorded state variable.
+// Variable is a recorded state variable. One with a site is called STATE@SITE: "v@apic[50](0.9)".
 type Variable struct {
-	Name string `json:"name"`
-	Unit string `json:"unit"`
+	Name    string `json:"name"`
+	Unit    string `json:"unit"`
+	Site    string `json:"site,omitempty"`    // "" of a neuron without dendrites
+	Segment int32  `json:"segment,omitempty"` // of the site, in Info.Cell.Segments
+}
+
+// Window is a time within every sample in which soma_v and Record are also kept at more than one value per ms, at
+// Start, Start + Every and so on before Stop.
+type Window struct {
+	Start float64 `json:"start_ms"`
+	Stop  float64 `json:"stop_ms"`
+	Every float64 `json:"every_ms"`
+}
+
+// Values is the number of values that a window keeps.
+func (w Window) Values() int { return int(math.Ceil((w.Stop-w.Start)/w.Every - 1e-6)) }
+
+// Cell is a neuron's shape: what a surrogate needs to share weights as the dendrites do.
+type Cell struct {
+	Morphology string    `json:"morphology"` // file or name it came from
+	SHA256     string    `json:"sha256,omitempty"`
+	Segments   []Segment `json:"segments"`
+	Synapses   []int32   `json:"synapse_segment"` // [Info.Inputs] the segment each synapse is on
+}
+
+// Segment is one isopotential compartment. Lengths are in um.
+type Segment struct {
+	Region   string  `json:"region"`  // soma, axon, dend, apic, ...
+	Section  int32   `json:"section"` // of its region
+	Index    int32   `json:"index"`   // in its section
+	X        float64 `json:"x"`       // of its centre along the section, 0..1
+	Parent   int32   `json:"parent"`  // segment; -1 of the first
+	Distance float64 `json:"distance_um"`
+	Length   float64 `json:"length_um"`
+	Diameter float64 `json:"diameter_um"`
+	Area     float64 `json:"area_um2"`
 }
 
 // Shard is a run of samples in memory. Slices are owned by whoever made the shard.
@@ -54,5 +94,9 @@ type Shard struct {
 	SomaV        []float32   // mV, [Samples*Duration]; value k of a sample is at time k ms
 	SpikeStart   []int64     // [Samples+1]
 	SpikeTime    []float32   // ms, ascending in a sample
-	Extra        [][]float32 // one per Info.Record, each [Samples*Duration]
+	Extra        [][]float32 // one per Info.Record, each [Samples*Duration]; nil where a Set leaves it out
+
+	// Windows[w][0] is soma_v in Info.Windows[w], Windows[w][1+i] is Info.Record[i], each [Samples*Values]. Nil where a
+	// Set leaves them out.
+	Windows [][][]float32
 }

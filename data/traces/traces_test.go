@@ -13,17 +13,32 @@ import (
 	"testing"
 )
 
-// example is a small set with a short last shard and every optional part.
+// example is a small set with a short last shard and every kind of file.
 func example() Info {
 	return Info{
 		Samples: 23, SamplesPerShard: 5, Duration: 60,
 		Splits:   []Split{{"train", 0, 17}, {"validation", 17, 2}, {"test", 19, 4}},
 		Synapses: []SynapseInfo{{"exc", "ampa", 0, 30}, {"inh", "gaba_a", 30, 10}}, Inputs: 40,
-		Record: []Variable{{"m", "1"}, {"h_gate", "1"}}, EventCapacity: 1000, SpikeCapacity: 64,
+		Record:    []Variable{{Name: "m", Unit: "1"}, {Name: "h_gate", Unit: "1"}},
+		Precision: "float16", EventCapacity: 1000, SpikeCapacity: 64,
 		Neuron: "hh", Threshold: -20, Seed: 1<<63 + 5, Version: "test", Device: "cpu portable, 1 thread",
 		Configuration: map[string]any{"neuron": map[string]any{"model": "hh", "parameters": map[string]any{"tau": 20.0, "n": 3}},
 			"simulate": map[string]any{"dt_ms": 0.025, "list": []int{1, 2, 3}}},
 	}
+}
+
+// full is the example with every optional part: sites, windows, a cell with dendrites.
+func full() Info {
+	in := example()
+	in.Record = append(in.Record, Variable{"v@soma(0.5)", "mV", "soma(0.5)", 0}, Variable{"v@apic[50](0.9)", "mV", "apic[50](0.9)", 2},
+		Variable{"ca.ca@soma(0.5)", "mM", "soma(0.5)", 0}, Variable{"ca.ca@apic[50](0.9)", "mM", "apic[50](0.9)", 2})
+	in.Windows = []Window{{10, 13, 0.125}, {0, 60, 2.5}}
+	in.SpikeRule = "an upward crossing of -20 mV"
+	in.Cell = &Cell{Morphology: "a.asc", SHA256: "ab", Synapses: make([]int32, 40), Segments: []Segment{
+		{Region: "soma", Parent: -1, X: 0.5, Length: 20, Diameter: 20, Area: 1257},
+		{Region: "apic", Section: 49, X: 0.5, Distance: 30, Length: 40, Diameter: 2, Area: 251},
+		{Region: "apic", Section: 50, Index: 4, X: 0.9, Parent: 1, Distance: 70, Length: 40, Diameter: 2, Area: 251}}}
+	return in
 }
 
 // fake makes shard k: what it holds follows from k alone.
@@ -50,16 +65,26 @@ func fake(in Info, k int) *Shard {
 		s.SpikeTime = append(s.SpikeTime, times(r.IntN(in.SpikeCapacity/in.SamplesPerShard+1))...)
 		s.SpikeStart = append(s.SpikeStart, int64(len(s.SpikeTime)))
 	}
-	dense := func(mean, sd float64) []float32 {
-		v := make([]float32, n*in.Duration)
+	dense := func(mean, sd float64, times int, halved bool) []float32 {
+		v := make([]float32, n*times)
 		for i := range v {
 			v[i] = float32(mean + sd*r.NormFloat64())
+			if halved { // what is kept is what is read
+				v[i] = toHalf(v[i]).float()
+			}
 		}
 		return v
 	}
-	s.SomaV = dense(-65, 5)
-	for range in.Record {
-		s.Extra = append(s.Extra, dense(0.5, 0.1))
+	s.SomaV = dense(-65, 5, in.Duration, false)
+	for _, v := range in.Record {
+		s.Extra = append(s.Extra, dense(0.5, 0.1, in.Duration, in.halved(v.Unit)))
+	}
+	for _, w := range in.Windows {
+		all := [][]float32{dense(-65, 5, w.Values(), false)}
+		for _, v := range in.Record {
+			all = append(all, dense(0.5, 0.1, w.Values(), in.halved(v.Unit)))
+		}
+		s.Windows = append(s.Windows, all)
 	}
 	return s
 }
@@ -136,14 +161,17 @@ func equalShards(t testing.TB, got, want *Shard) {
 }
 
 func TestRoundTrip(t *testing.T) {
-	small := example()
+	small := full()
 	small.Samples, small.SamplesPerShard, small.Record = 1, 5, nil // one short shard
 	small.Splits = []Split{{"train", 0, 1}, {"test", 1, 0}}
-	silent := example()
+	silent := full()
 	silent.Inputs, silent.Synapses, silent.EventCapacity, silent.SpikeCapacity = 0, nil, 0, 0 // no inputs, no spikes
-	even := example()
+	silent.Cell.Synapses = nil
+	even := full()
 	even.SamplesPerShard, even.Samples, even.Splits = 4, 8, []Split{{"train", 0, 8}}
-	for name, in := range map[string]Info{"example": example(), "one sample": small, "silent": silent, "even": even} {
+	single := full()
+	single.Precision, single.Windows = "", nil
+	for name, in := range map[string]Info{"full": full(), "example": example(), "float32": single, "one sample": small, "silent": silent, "even": even} {
 		t.Run(name, func(t *testing.T) {
 			dir := whole(t, in)
 			s, err := Open(dir)
@@ -248,5 +276,31 @@ func TestOpenIncomplete(t *testing.T) {
 	}
 	if _, err := Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), headerFile) {
 		t.Errorf("an empty folder: %v", err)
+	}
+}
+
+// A view of some recorded variables reads those alone, and nothing of the files of others.
+func TestRecording(t *testing.T) {
+	in := full()
+	dir := whole(t, in)
+	for _, name := range []string{"h_gate/0.0", "ca_ca/0.0.0", "window1_soma_v/0.0"} {
+		write(t, filepath.Join(dir, filepath.FromSlash(name)), []byte("rubbish"))
+	}
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Shard(0); err == nil {
+		t.Error("read a damaged shard")
+	}
+	got, err := s.Recording("v@apic[50](0.9)", "m").Shard(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fake(in, 0)
+	want.Windows, want.Extra[1], want.Extra[2], want.Extra[4], want.Extra[5] = nil, nil, nil, nil, nil
+	equalShards(t, got, want)
+	if got, err = s.Recording().Shard(0); err != nil || len(got.Extra) != 6 || got.Extra[0] != nil {
+		t.Errorf("read %d variables, %v", len(got.Extra), err)
 	}
 }

@@ -295,7 +295,7 @@ func TestDiskFull(t *testing.T) {
 }
 
 func TestWriteShardChecks(t *testing.T) {
-	in := example()
+	in := full()
 	w, err := Create(filepath.Join(t.TempDir(), "set"), in, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -311,7 +311,12 @@ func TestWriteShardChecks(t *testing.T) {
 		{"nan", func(s *Shard) { s.SomaV[2*60+17] = nan }, "sample 12: soma_v is NaN at 17 ms"},
 		{"infinite", func(s *Shard) { s.Extra[1][60] = float32(math.Inf(-1)) }, "sample 11: h_gate is -Inf at 0 ms"},
 		{"short voltage", func(s *Shard) { s.SomaV = s.SomaV[1:] }, "299 values"},
-		{"no extra", func(s *Shard) { s.Extra = s.Extra[:1] }, "1 recorded variables, want 2"},
+		{"no extra", func(s *Shard) { s.Extra = s.Extra[:1] }, "1 recorded variables, want 6"},
+		{"beyond float16", func(s *Shard) { s.Extra[3][61] = -65520 }, "sample 11: v@apic[50](0.9) is -65520 at 1 ms"},
+		{"no windows", func(s *Shard) { s.Windows = s.Windows[1:] }, "1 windows, want 2"},
+		{"window without all", func(s *Shard) { s.Windows[1] = s.Windows[1][:2] }, "2 variables in window 1, want 7"},
+		{"short window", func(s *Shard) { s.Windows[0][2] = nil }, "h_gate in window 0 has 0 values"},
+		{"nan in a window", func(s *Shard) { s.Windows[0][0][24+4] = nan }, "sample 11: window0_soma_v is NaN at 10.5 ms"},
 		{"late", func(s *Shard) { s.InputTime[s.InputStart[3]-1] = 60 }, "sample 12: input event"},
 		{"early", func(s *Shard) { s.InputTime[0] = -1 }, "sample 10: input event 0 is at -1 ms"},
 		{"nan time", func(s *Shard) { s.SpikeTime[0] = nan }, "output spike 0 is at NaN"},
@@ -360,7 +365,7 @@ func TestInfoLimits(t *testing.T) {
 		{func(in *Info) { in.Samples, in.SamplesPerShard = 1<<40, 1 }, "more samples per shard"},
 		{func(in *Info) { in.EventCapacity = 1 << 40 }, "event_capacity"},
 		{func(in *Info) {
-			in.EventCapacity, in.SpikeCapacity, in.SamplesPerShard, in.Duration = 1<<28, 1<<28, 1<<14, 1<<14
+			in.EventCapacity, in.SpikeCapacity, in.SamplesPerShard, in.Duration = 1<<28, 1<<28, 1<<14, 1<<13
 		}, "bytes of memory"},
 		{func(in *Info) { in.Splits = nil }, "number of splits is 0"},
 		{func(in *Info) { in.Splits[1].First++ }, `"validation"`},
@@ -373,10 +378,25 @@ func TestInfoLimits(t *testing.T) {
 		{func(in *Info) { in.Record[0].Name = "soma_v" }, "taken"},
 		{func(in *Info) { in.Record[0].Name = "shards" }, "taken"},
 		{func(in *Info) { in.Record[0].Name = "H_gate" }, "taken"},
+		{func(in *Info) { in.Record[3].Site = "x" }, "v@SITE"},
+		{func(in *Info) { in.Record[3] = in.Record[2] }, "each site once"},
+		{func(in *Info) { in.Record[3], in.Record[4] = in.Record[4], in.Record[3] }, "taken"},
+		{func(in *Info) { in.Record[3].Segment = 3 }, "segment 3"},
+		{func(in *Info) { in.Record[3].Unit = "V" }, "in \"V\""},
+		{func(in *Info) { in.Record[0].Name = "window1_time" }, "taken"},
+		{func(in *Info) { in.Record[0].Name = "ca_ca_site" }, "taken"},
+		{func(in *Info) { in.Record[0].Name = "segment_x" }, "taken"},
+		{func(in *Info) { in.Precision = "half" }, "record_precision"},
+		{func(in *Info) { in.Windows[0].Stop = 61 }, "window 0"},
+		{func(in *Info) { in.Windows[0].Every = math.NaN() }, "window 0"},
+		{func(in *Info) { in.Windows[0].Every = 1e-8 }, "fewer samples"},
+		{func(in *Info) { in.Cell.Synapses[5] = 3 }, "synapse 5"},
+		{func(in *Info) { in.Cell.Segments[1].Parent = 1 }, "segment 1"},
+		{func(in *Info) { in.Cell.Segments[1].Length = math.Inf(1) }, "segment 1"},
 		{func(in *Info) { in.Threshold = math.NaN() }, "threshold_mv"},
 		{func(in *Info) { in.Configuration["x"] = math.NaN() }, "configuration"},
 	} {
-		in := example()
+		in := full()
 		c.change(&in)
 		dir := filepath.Join(t.TempDir(), "set")
 		_, err := Create(dir, in, Options{})

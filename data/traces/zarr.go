@@ -33,7 +33,7 @@ type zgroup struct {
 
 // zarrFiles returns the metadata files of the set by path.
 func (in *Info) zarrFiles() (map[string][]byte, error) {
-	meta := map[string]any{".zgroup": zgroup{2}, ".zattrs": map[string]any{
+	attributes := map[string]any{
 		"title":          "input and output of simulated neurons",
 		"source":         "neq " + in.Version,
 		"neuron":         in.Neuron,
@@ -44,14 +44,24 @@ func (in *Info) zarrFiles() (map[string][]byte, error) {
 		"splits":         in.Splits,
 		"synapse_groups": in.Synapses,
 		"configuration":  in.Configuration,
-	}}
+	}
+	if in.SpikeRule != "" {
+		attributes["spike_rule"] = in.SpikeRule
+	}
+	if c := in.Cell; c != nil {
+		attributes["morphology"], attributes["morphology_sha256"], attributes["segments"] = c.Morphology, c.SHA256, len(c.Segments)
+	}
+	if in.Windows != nil {
+		attributes["windows"] = in.Windows
+	}
+	meta := map[string]any{".zgroup": zgroup{2}, ".zattrs": attributes}
 	for _, a := range in.arrays() {
 		attrs := map[string]any{"_ARRAY_DIMENSIONS": a.dims}
 		for k, v := range a.attrs {
 			attrs[k] = v
 		}
 		var filters []filter
-		if size := a.itemSize(); size > 1 {
+		if size := a.wordSize(); size > 1 {
 			filters = []filter{{"shuffle", size}}
 		}
 		meta[a.name+"/.zarray"] = zarray{Chunks: a.chunk, Filters: filters, Compressor: compressor{"zstd", zstdLevel}, Dtype: a.dtype,
