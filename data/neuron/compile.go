@@ -14,6 +14,12 @@ func Compile(cfg Config, o Options) (*Cell, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.dendritic() {
+		return compileTree(&m, cfg, o)
+	}
+	if k := cfg.described(); k != "" {
+		return nil, keyError("neuron."+k, "belongs to a cell with dendrites; %s is a point neuron", m.Name)
+	}
 	p, err := m.values(cfg.Set, cfg.Parameters)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,8 @@ package neuron
 import (
 	"slices"
 	"strings"
+
+	"neq/cuda"
 )
 
 // Model describes a neuron model as a user meets it: what it is, what can be set, what has been published.
@@ -15,11 +17,14 @@ type Model struct {
 	ConductanceUnit string      `json:"conductance_unit"` // of synaptic weights other than delta's (mV)
 	States          []Variable  `json:"states"`           // the model's own; conductances of synapses follow them
 	Parameters      []Parameter `json:"parameters"`
-	Sets            []Set       `json:"sets"` // the first is the default
+	Sets            []Set       `json:"sets"`           // the first is the default
+	Cell            string      `json:"cell,omitempty"` // of a cell with dendrites: its description, as a neuron section has it
+	DefaultSolver   cuda.Solver `json:"-"`
 
-	kernel    string
-	constants []timeConstant
-	compile   func(p values) (compiled, error)
+	path, template string // of a cell with dendrites: its file, and its neuron section with $parameters
+	kernel         string
+	constants      []timeConstant
+	compile        func(p values) (compiled, error)
 }
 
 // Variable is a state variable.
@@ -71,19 +76,29 @@ func parameter(name string) timeConstant {
 }
 
 // Models returns all neuron models, in the order `neq models` shows them.
-func Models() []Model {
+func Models() []Model { return points() }
+
+// points are the point neurons.
+func points() []Model {
 	return []Model{lif(), izhikevich(), adex(), hh(), pospischil("rs"), pospischil("fs"), pospischil("ib"), pospischil("lts")}
 }
 
 // Lookup returns the model of that name.
 func Lookup(name string) (Model, error) {
-	models := Models()
+	if name == Own {
+		return ownCell(), nil
+	}
+	if slices.Contains(cellOrder, name) {
+		return builtIn(name)
+	}
+	models := points()
 	i := slices.IndexFunc(models, func(m Model) bool { return m.Name == name })
 	if i < 0 {
-		names := make([]string, len(models))
-		for i, m := range models {
-			names[i] = m.Name
+		var names []string
+		for _, m := range models {
+			names = append(names, m.Name)
 		}
+		names = append(append(names, cellOrder...), Own)
 		if name == "" {
 			return Model{}, keyError("neuron.model", "missing: choose one of %s", strings.Join(names, ", "))
 		}

@@ -58,6 +58,9 @@ func synapses(m *Model, groups []SynapseGroup, scale float64, seed uint64) ([]cu
 			return nil, nil, nil, keyError(key+".name", "%q is also the name of neuron.synapses[%d]", group.Name, first)
 		}
 		seen[group.Name] = g
+		if group.On != nil {
+			return nil, nil, nil, keyError(key+".on", "%s is a point neuron: its synapses have no place", m.Name)
+		}
 		release := 1.0
 		if group.Release != nil {
 			release = *group.Release
@@ -94,7 +97,7 @@ func synapses(m *Model, groups []SynapseGroup, scale float64, seed uint64) ([]cu
 			if f := float32(device); math.IsInf(float64(f), 0) {
 				return nil, nil, nil, keyError(key+".weight", "%v %s is beyond what float32 holds", w, m.ConductanceUnit)
 			}
-			all = append(all, Synapse{Group: g, Receptor: uint16(at), Weight: w, Device: float32(device), Release: release})
+			all = append(all, Synapse{Group: g, Receptor: uint16(at), Weight: w, Device: float32(device), Release: release, Share: 1})
 		}
 	}
 	return receptors, names, all, nil

@@ -49,6 +49,8 @@ func (q Parameter) check(key string, v float64) error {
 	switch {
 	case math.IsNaN(v) || math.IsInf(v, 0):
 		return keyError(key+"."+q.Name, "%v is not a number", v)
+	case q.Unit == "count" && v != math.Trunc(v):
+		return keyError(key+"."+q.Name, "%v: want a whole number", v)
 	case v < q.Min:
 		return keyError(key+"."+q.Name, "%v is below %v%s, the least it may be (%s)", v, q.Min, unit, q.Doc)
 	case v > q.Max:

@@ -86,11 +86,32 @@ func (c *Config) Plan(version string) (*simulate.Plan, error) {
 	return p, c.file.Explain(err)
 }
 
+// compile makes the neuron, with files looked up beside the configuration.
+func (c *Config) compile() (*neuron.Cell, error) {
+	dir := "."
+	if c.file != nil {
+		dir = filepath.Dir(c.file.Path)
+	}
+	return neuron.Compile(c.Neuron, neuron.Options{Seed: c.Seed, Dir: dir})
+}
+
+// inputs is the number of synapses: of a cell with dendrites it follows from its rules.
+func (c *Config) inputs() (int, error) {
+	cell, err := c.compile()
+	if err != nil {
+		return 0, err
+	}
+	return len(cell.Synapses), nil
+}
+
 // Trials lists what a sweep would train.
 func (c *Config) Trials() ([]trainer.Trial, error) {
 	inputs := 0
-	for _, g := range c.Neuron.Synapses {
-		inputs += g.Count
+	var err error
+	if c.Neuron.Model != "" { // else the data set says how many there are
+		if inputs, err = c.inputs(); err != nil {
+			return nil, c.file.Explain(err)
+		}
 	}
 	t, err := trainer.Trials(c.Surrogates, c.Training, inputs)
 	for _, trial := range t {
@@ -152,11 +173,14 @@ func (c *Config) Sweep() trainer.SweepOptions {
 
 // CheckData tells whether a data set was simulated from this configuration; the error names what differs.
 func (c *Config) CheckData(info traces.Info) error {
-	inputs := 0
-	for _, g := range c.Neuron.Synapses {
-		inputs += g.Count
+	if c.Neuron.Model == "" {
+		return nil
 	}
-	if c.Neuron.Model != "" && (c.Neuron.Model != info.Neuron || inputs != info.Inputs) {
+	inputs, err := c.inputs()
+	if err != nil {
+		return c.file.Explain(err)
+	}
+	if c.Neuron.Model != info.Neuron || inputs != info.Inputs {
 		return fmt.Errorf("%s describes a %s neuron with %d synapses, the data set holds a %s neuron with %d",
 			c.file.Path, c.Neuron.Model, inputs, info.Neuron, info.Inputs)
 	}
@@ -174,13 +198,14 @@ func (c *Config) study() equivalence.Study {
 	if s.Neuron.Set == "" {
 		s.Neuron.Set = m.Sets[0].Name
 	}
-	if cell, err := neuron.Compile(c.Neuron, neuron.Options{Seed: c.Seed}); err == nil {
-		s.Neuron.Threshold = cell.Program.Threshold
+	groups := c.Neuron.Synapses
+	if cell, err := c.compile(); err == nil {
+		s.Neuron.Threshold, groups = cell.Program.Threshold, cell.Config.Synapses
 	}
 	if tau, err := neuron.MembraneTau(c.Neuron); err == nil {
 		s.Neuron.Tau = tau
 	}
-	for _, g := range c.Neuron.Synapses {
+	for _, g := range groups {
 		unit := m.ConductanceUnit
 		if g.Kind == "delta" {
 			unit = "mV"
