@@ -74,6 +74,9 @@ func (d *cpuDevice) Run(ctx context.Context, p *Program, b *Batch) error {
 	if err := b.check(p); err != nil {
 		return err
 	}
+	if b.Inputs != nil {
+		return fmt.Errorf("cuda: batch: the CPU takes events and draws no inputs")
+	}
 	prog, err := cellsProgram(p, b)
 	if err != nil {
 		return err

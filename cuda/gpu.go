@@ -135,20 +135,24 @@ func (d *gpuDevice) runBatch(ended func() error, p *Program, b *Batch, prog *cel
 	}
 	b.allocate(b.Steps / b.Every)
 	var spikes laneSpikes
-	perLane := 0
+	var drawn laneInputs
+	var more gpuMore
 	for lane := 0; lane < b.Lanes; {
-		plan, err := d.plan(p, b, lane, perLane)
+		plan, err := d.plan(p, b, lane, more)
 		if err == nil {
 			r := gpuRun{d: d, p: p, b: b, plan: plan, kernel: k, prog: prog}
-			err = r.run(ended, &spikes)
+			err = r.run(ended, &spikes, &drawn)
 		}
-		var more *moreSpikes
+		var moreS *moreSpikes
+		var moreE *moreEvents
 		var bad *LaneError
 		switch {
 		case err == nil:
 			lane += plan.lanes
-		case errors.As(err, &more):
-			perLane = more.perLane // and the part again
+		case errors.As(err, &moreS):
+			more.spikes = moreS.perLane // and the part again
+		case errors.As(err, &moreE):
+			more.events = moreE.perLane
 		case errors.As(err, &bad), ended() != nil && errors.Is(err, ended()):
 			return err
 		default:
@@ -156,22 +160,23 @@ func (d *gpuDevice) runBatch(ended func() error, p *Program, b *Batch, prog *cel
 		}
 	}
 	spikes.into(b)
+	drawn.into(b.Inputs)
 	return nil
 }
 
 // plan plans the next part of a batch and makes room for it.
-func (d *gpuDevice) plan(p *Program, b *Batch, lane, perLane int) (*gpuPlan, error) {
+func (d *gpuDevice) plan(p *Program, b *Batch, lane int, more gpuMore) (*gpuPlan, error) {
 	budget, err := d.budget()
 	if err != nil {
 		return nil, err
 	}
 	for fresh := false; ; fresh = true {
-		g := planGPU(p, b, lane, perLane, budget)
+		g := planGPU(p, b, lane, more, budget)
 		if g.lanes == 0 {
 			return nil, fmt.Errorf("%s has room for %s, one cell of this batch takes %s: use --device cpu, shorter samples or a lower input rate: %w",
 				d.Name(), byteWords(budget), byteWords(g.least), driver.OutOfMemory)
 		}
-		err := d.room.fit(g)
+		err := d.room.fit(g, b.Inputs)
 		if err == nil || !errors.Is(err, driver.OutOfMemory) || fresh && g.lanes == 1 {
 			return g, err
 		}

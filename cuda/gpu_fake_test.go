@@ -24,7 +24,8 @@ func TestMain(m *testing.M) {
 	cells := fake.Source{Name: "cells", File: "kernels/cells/twin/cells_twin.c", Also: []string{"kernels/*.h", "kernels/cells/*.h", "kernels/cells/*.cu"}}
 	wide := cells
 	wide.Name, wide.Before = "cells_f64", "#define NEQ_F64\n"
-	os.Exit(lab.Main(m, cells, wide))
+	inputs := fake.Source{Name: "inputs", File: "kernels/inputs/twin/inputs_twin.c", Also: []string{"kernels/inputs/*.h", "kernels/inputs/*.cu"}}
+	os.Exit(lab.Main(m, cells, wide, inputs))
 }
 
 // onFakeGPU runs the calling test again where there is a fake GPU, and says whether this is there.
@@ -98,7 +99,7 @@ func TestGPUPlan(t *testing.T) {
 	for _, budget := range []int64{1 << 40, 1 << 22, 1 << 20, 1 << 16, 1 << 12, 1, 0} {
 		var sizes []int
 		for lane := 0; lane < b.Lanes; {
-			g := planGPU(&p, b, lane, 0, budget)
+			g := planGPU(&p, b, lane, gpuMore{}, budget)
 			if g.lanes == 0 {
 				if g.least <= budget || len(sizes) > 0 {
 					t.Errorf("budget %d: nothing from lane %d on, where a lane takes %d", budget, lane, g.least)
@@ -115,7 +116,7 @@ func TestGPUPlan(t *testing.T) {
 			t.Errorf("budget %d: parts of %v lanes", budget, sizes)
 		}
 	}
-	wide := planGPU(&p, &Batch{Lanes: 1 << 24, Steps: 1e6, Every: 40, Record: []int{0, 1}, Events: Events{Offset: make([]int64, 1<<24+1)}}, 0, 0, 1<<45)
+	wide := planGPU(&p, &Batch{Lanes: 1 << 24, Steps: 1e6, Every: 40, Record: []int{0, 1}, Events: Events{Offset: make([]int64, 1<<24+1)}}, 0, gpuMore{}, 1<<45)
 	if wide.lanes > gpuLanes || 4*wide.variables*wide.records*wide.lanes > gpuPinned || wide.chunk != 40*wide.records {
 		t.Errorf("%d lanes, %d records, %d steps at a time", wide.lanes, wide.records, wide.chunk)
 	}

@@ -83,7 +83,7 @@ func (d *gpuDevice) take(j *gpuJob) []*gpuJob {
 // like says whether two jobs can be one batch.
 func (j *gpuJob) like(k *gpuJob) bool {
 	return j.prog.GPUKernel() == k.prog.GPUKernel() && j.prog.Table() == k.prog.Table() && j.b.Steps == k.b.Steps &&
-		j.b.Every == k.b.Every && slices.Equal(j.b.Record, k.b.Record) && slices.EqualFunc(j.b.Current, k.b.Current,
+		j.b.Every == k.b.Every && slices.Equal(j.b.Record, k.b.Record) && likeInputs(j.b.Inputs, k.b.Inputs) && slices.EqualFunc(j.b.Current, k.b.Current,
 		func(x, y Current) bool { return x.From == y.From && x.To == y.To })
 }
 
@@ -131,7 +131,7 @@ func (d *gpuDevice) runTogether(jobs []*gpuJob) {
 // join makes one batch of several.
 func join(jobs []*gpuJob) *Batch {
 	b := jobs[0].b
-	all := &Batch{Steps: b.Steps, Every: b.Every, Record: b.Record, Current: make([]Current, len(b.Current))}
+	all := &Batch{Steps: b.Steps, Every: b.Every, Record: b.Record, Inputs: joinInputs(jobs), Current: make([]Current, len(b.Current))}
 	events := 0
 	for _, j := range jobs {
 		all.Lanes += j.b.Lanes
@@ -164,6 +164,7 @@ func split(all *Batch, jobs []*gpuJob) {
 	for _, j := range jobs {
 		b := j.b
 		b.allocate(records)
+		b.Inputs.split(all.Inputs, lane)
 		for v := range b.Record {
 			copy(b.Trace[v], all.Trace[v][lane*records:(lane+b.Lanes)*records])
 		}

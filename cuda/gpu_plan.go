@@ -13,6 +13,9 @@ const (
 	gpuPiece  = 1 << 16  // spikes fetched at once
 )
 
+// gpuMore is how much room a part turned out to need of each lane.
+type gpuMore struct{ spikes, events int }
+
 // gpuPlan is what a part of a batch takes on the GPU. A chunk is the time whose traces come back together.
 type gpuPlan struct {
 	first, lanes int // of the batch
@@ -27,6 +30,9 @@ type gpuPlan struct {
 	capacity     int // spikes of a chunk
 	events       int
 	segments     []segment
+	most         int   // events of a lane that there is room for, where they are drawn
+	scratch      int64 // bytes of device memory of a tile of lanes while they are drawn
+	fixed        int64 // bytes of device memory that are not of lanes
 	bytes        int64 // of device memory
 	least        int64 // what the first lane alone takes
 }
@@ -35,10 +41,10 @@ type gpuPlan struct {
 type segment struct{ from, to int }
 
 // planGPU plans a run of the lanes from first on: as many as the budget (bytes) holds, in parts of like size; none
-// where not one fits. There is room for perLane spikes of a lane in a chunk, 0 for two per ms and a burst.
-func planGPU(p *Program, b *Batch, first, perLane int, budget int64) *gpuPlan {
+// where not one fits. There is room for more.spikes of a lane in a chunk, 0 for two per ms and a burst.
+func planGPU(p *Program, b *Batch, first int, more gpuMore, budget int64) *gpuPlan {
 	g := &gpuPlan{first: first, states: len(p.Initial), receptors: len(p.Receptors), width: 4, variables: len(b.Record),
-		every: min(b.Every, math.MaxInt32), segments: b.segments()}
+		every: b.Every, segments: b.segments()}
 	if p.Precision == Float64 {
 		g.width = 8
 	}
@@ -53,6 +59,7 @@ func planGPU(p *Program, b *Batch, first, perLane int, budget int64) *gpuPlan {
 		g.chunk = g.records * g.every
 	}
 	g.chunk = min(g.chunk, b.Steps)
+	perLane := more.spikes
 	if perLane == 0 {
 		perLane = 8 + int(2*min(float64(g.chunk)*p.Dt, gpuSteps))
 	}
@@ -60,19 +67,26 @@ func planGPU(p *Program, b *Batch, first, perLane int, budget int64) *gpuPlan {
 
 	// Lanes in parts of like size: as many as fit, then evenly.
 	offset := b.Events.Offset
+	lanes := gpuLanes
+	if b.Inputs != nil {
+		g.most = max(b.Inputs.Most, more.events)
+		lanes = min(lanes, math.MaxInt32/max(1, g.most))
+	}
+	budget = g.planInputs(b.Inputs, left, budget)
+	events := func(l int) int { return int(offset[l+1]-offset[l]) + g.most }
 	total, most := int64(0), int64(0)
 	for l := first; l < b.Lanes; l++ {
-		x := g.lane(int(offset[l+1] - offset[l]))
+		x := g.lane(events(l)) + b.Inputs.laneBytes(g.most)
 		if l == first {
-			g.least = x
+			g.least = x + g.fixed
 		}
 		total, most = total+x, max(most, x)
 	}
-	parts := max((total+budget-1)/max(1, budget), int64((left+gpuLanes-1)/gpuLanes))
+	parts := max((total+budget-1)/max(1, budget), int64((left+lanes-1)/lanes))
 	share := min(budget, (total+parts-1)/parts+most)
-	for g.lanes < min(left, gpuLanes) {
+	for g.lanes < min(left, lanes) {
 		l := first + g.lanes
-		x := g.lane(int(offset[l+1] - offset[l]))
+		x := g.lane(events(l)) + b.Inputs.laneBytes(g.most)
 		if g.bytes+x > share {
 			break
 		}
@@ -80,7 +94,8 @@ func planGPU(p *Program, b *Batch, first, perLane int, budget int64) *gpuPlan {
 		g.lanes++
 	}
 	if g.lanes > 0 {
-		g.events = int(offset[first+g.lanes] - offset[first])
+		g.bytes += g.fixed
+		g.events = int(offset[first+g.lanes]-offset[first]) + g.lanes*g.most
 		g.capacity = g.lanes * g.perLane
 	}
 	return g

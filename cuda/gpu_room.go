@@ -28,6 +28,8 @@ type gpuRoom struct {
 	numbers   [2]*driver.Pinned[uint32]
 	timePiece *driver.Pinned[float64]
 	lanePiece *driver.Pinned[int32]
+
+	inputs inputRoom
 }
 
 func newGPURoom(c *driver.Context) (*gpuRoom, error) {
@@ -54,7 +56,7 @@ func newGPURoom(c *driver.Context) (*gpuRoom, error) {
 }
 
 // fit makes room for a plan.
-func (r *gpuRoom) fit(g *gpuPlan) error {
+func (r *gpuRoom) fit(g *gpuPlan, in *Inputs) error {
 	wide, n := g.width/4, g.lanes
 	todo := []func() error{
 		grow(r.c, &r.state, wide*g.states*n), grow(r.c, &r.receptors, wide*2*g.receptors*n),
@@ -71,6 +73,9 @@ func (r *gpuRoom) fit(g *gpuPlan) error {
 		if err := f(); err != nil {
 			return err
 		}
+	}
+	if in != nil {
+		return r.inputs.fit(r.c, g, in)
 	}
 	return nil
 }
@@ -121,7 +126,7 @@ func dropPinned[T driver.Element](b **driver.Pinned[T]) error {
 // free gives all memory back.
 func (r *gpuRoom) free() error {
 	err := errors.Join(drop(&r.state), drop(&r.receptors), drop(&r.current), drop(&r.cursor), drop(&r.offset), drop(&r.count),
-		drop(&r.step), drop(&r.receptor), drop(&r.weight), r.freePinned())
+		drop(&r.step), drop(&r.receptor), drop(&r.weight), r.inputs.free(), r.freePinned())
 	for i := range 2 {
 		err = errors.Join(err, drop(&r.record[i]), drop(&r.number[i]), drop(&r.spikeTime[i]), drop(&r.spikeLane[i]))
 	}
@@ -133,7 +138,7 @@ func (r *gpuRoom) freePinned() error {
 	if r.c.Lost() != nil {
 		return nil // it was given back with the context, or is lost with it
 	}
-	err := errors.Join(dropPinned(&r.timePiece), dropPinned(&r.lanePiece))
+	err := errors.Join(dropPinned(&r.timePiece), dropPinned(&r.lanePiece), r.inputs.freePinned())
 	for i := range 2 {
 		err = errors.Join(err, dropPinned(&r.traces[i]), dropPinned(&r.numbers[i]))
 	}

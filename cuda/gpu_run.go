@@ -23,6 +23,10 @@ type gpuRun struct {
 	fired   []int32 // spikes of each lane so far
 	lane    []int32 // of each spike
 	time    []float64
+
+	from         []int64 // lanes+1: first input of each lane, where they are drawn
+	inputTime    []float32
+	inputSynapse []int32
 }
 
 // gpuChunk is a part of the time whose traces come back together.
@@ -42,7 +46,7 @@ func (r *gpuRun) chunk(i int) gpuChunk {
 }
 
 // run keeps the GPU one chunk ahead of the host.
-func (r *gpuRun) run(ended func() error, out *laneSpikes) error {
+func (r *gpuRun) run(ended func() error, out *laneSpikes, drawn *laneInputs) error {
 	r.records = r.b.Steps / r.b.Every
 	r.fired = make([]int32, r.plan.lanes)
 	err := r.upload()
@@ -53,6 +57,9 @@ func (r *gpuRun) run(ended func() error, out *laneSpikes) error {
 		}
 		if i < chunks {
 			err = r.launch(r.chunk(i))
+		}
+		if i == 0 && err == nil {
+			err = r.takeInputs()
 		}
 		if i > 0 && err == nil {
 			err = r.take(r.chunk(i - 1))
@@ -66,6 +73,9 @@ func (r *gpuRun) run(ended func() error, out *laneSpikes) error {
 		return err
 	}
 	out.add(r.plan.lanes, r.lane, r.time)
+	if r.b.Inputs != nil {
+		drawn.add(r)
+	}
 	return nil
 }
 
@@ -73,15 +83,21 @@ func (r *gpuRun) run(ended func() error, out *laneSpikes) error {
 func (r *gpuRun) upload() error {
 	room, g, e := r.d.room, r.plan, &r.b.Events
 	from, to := e.Offset[g.first], e.Offset[g.first+g.lanes]
-	offset := make([]int64, g.lanes+1)
-	for l := range offset {
-		offset[l] = e.Offset[g.first+l] - from
-	}
 	current := make([]float32, len(g.segments)*g.lanes)
 	for i, s := range g.segments {
 		r.b.injected(current[i*g.lanes:(i+1)*g.lanes], g.first, g.lanes, s.from, s.to)
 	}
-	if err := errors.Join(write(room.compute, room.offset, offset), write(room.compute, room.current, current)); err != nil {
+	if err := write(room.compute, room.current, current); err != nil {
+		return err
+	}
+	if r.b.Inputs != nil {
+		return r.draw()
+	}
+	offset := make([]int64, g.lanes+1)
+	for l := range offset {
+		offset[l] = e.Offset[g.first+l] - from
+	}
+	if err := write(room.compute, room.offset, offset); err != nil {
 		return err
 	}
 	return errors.Join(write(room.compute, room.step, e.Step[from:to]), write(room.compute, room.receptor, e.Receptor[from:to]),

@@ -38,8 +38,8 @@ func (b *Batch) check(p *Program) error {
 	switch {
 	case b.Lanes < 1 || b.Steps < 1 || b.Every < 1:
 		return fmt.Errorf("cuda: batch: %d lanes, %d steps, a record every %d: want 1 or more of each", b.Lanes, b.Steps, b.Every)
-	case b.Steps > math.MaxInt32:
-		return fmt.Errorf("cuda: batch: %d steps, at most %d", b.Steps, math.MaxInt32)
+	case b.Steps > math.MaxInt32 || b.Every > math.MaxInt32:
+		return fmt.Errorf("cuda: batch: %d steps, a record every %d: at most %d of either", b.Steps, b.Every, math.MaxInt32)
 	case len(e.Offset) == 0 && len(e.Step) == 0:
 		e.Offset = make([]int64, b.Lanes+1)
 	case len(e.Offset) != b.Lanes+1:
@@ -55,12 +55,15 @@ func (b *Batch) check(p *Program) error {
 		}
 		last := int32(0)
 		for i := e.Offset[l]; i < e.Offset[l+1]; i++ {
-			if e.Step[i] < last || int(e.Receptor[i]) >= len(p.Receptors) {
+			if e.Step[i] < last || int(e.Receptor[i]) >= p.receptors() {
 				return fmt.Errorf("cuda: batch: lane %d: event of step %d after step %d at receptor %d of %d: want steps that "+
-					"rise from 0 and a receptor of the program", l, e.Step[i], last, e.Receptor[i], len(p.Receptors))
+					"rise from 0 and a receptor of the program", l, e.Step[i], last, e.Receptor[i], p.receptors())
 			}
 			last = e.Step[i]
 		}
+	}
+	if err := b.checkInputs(p.receptors()); err != nil {
+		return err
 	}
 	for i, c := range b.Current {
 		if len(c.Amp) != b.Lanes {
@@ -73,6 +76,14 @@ func (b *Batch) check(p *Program) error {
 		}
 	}
 	return nil
+}
+
+// receptors is the number of receptors that events can be at.
+func (p *Program) receptors() int {
+	if p.Tree != nil {
+		return len(p.Tree.Receptors)
+	}
+	return len(p.Receptors)
 }
 
 // injected fills in the current of each lane at step s and returns the step, at most to, up to which it holds.

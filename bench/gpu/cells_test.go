@@ -11,11 +11,14 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 
 	"neq/cuda"
 	"neq/data/neuron"
+	"neq/data/simulate"
+	"neq/data/stimulus"
 	"neq/internal/philox"
 )
 
@@ -262,6 +265,79 @@ func TestGPUHodgkinHuxleyIsNEURONs(t *testing.T) {
 	}
 	if compared == 0 {
 		t.Error("no run of NEURON with a fixed step in the reference")
+	}
+}
+
+// drawn is a plan of the published protocol on 1,278 synapses of a Hodgkin-Huxley cell.
+func drawn(t testing.TB, samples, ms int) *simulate.Plan {
+	t.Helper()
+	half := 0.5
+	p, err := simulate.NewPlan(simulate.Config{
+		Seed: 11,
+		Neuron: neuron.Config{Model: "hh", Synapses: []neuron.SynapseGroup{
+			{Name: "exc", Kind: "ampa", Count: 639, Weight: neuron.Weight{Constant: 0.05}, Release: &half},
+			{Name: "inh", Kind: "gaba_a", Count: 639, Weight: neuron.Weight{Constant: 0.05}}}},
+		Stimulus: stimulus.Config{Protocol: "modulated", Trees: []stimulus.Tree{
+			{Excitatory: "exc", Inhibitory: "inh", PerTree: []float64{0, 800}, Offset: []float64{-500, 100}}}},
+		Simulation: simulate.Simulation{Duration: ms, Samples: simulate.Samples{Train: samples}, SamplesPerShard: samples},
+	}, "test", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestGPUInputsAreTheCPUs: the input events that the GPU draws are the CPU's to the bit.
+func TestGPUInputsAreTheCPUs(t *testing.T) {
+	samples, ms := 40, 1000
+	if testing.Short() {
+		samples, ms = 3, 100
+	}
+	d := open(t)
+	cpu, err := cuda.NewCPU(cuda.CPUOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cpu.Close()
+	p := drawn(t, samples, ms)
+	got, err := p.Shard(context.Background(), d, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := p.Shard(context.Background(), cpu, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(want.InputTime) < 20*samples || !slices.Equal(got.InputStart, want.InputStart) || !slices.Equal(got.InputTime, want.InputTime) ||
+		!slices.Equal(got.InputSynapse, want.InputSynapse) {
+		t.Errorf("the GPU's %d events are not the %d of the CPU", len(got.InputTime), len(want.InputTime))
+	}
+}
+
+// sent is a device that is sent its events.
+type sent struct{ cuda.Device }
+
+// BenchmarkGPUInputs measures samples of 1,278 synapses a second with the input drawn on the GPU and on the host, which
+// sends it: of a Hodgkin-Huxley cell for a second, so that the difference is the input's.
+func BenchmarkGPUInputs(b *testing.B) {
+	samples, ms := 1<<12, 1000
+	if testing.Short() {
+		samples, ms = 4, 40
+	}
+	d := open(b)
+	p := drawn(b, samples, ms)
+	for _, c := range []struct {
+		name string
+		d    cuda.Device
+	}{{"device", d}, {"host", sent{d}}} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := p.Shard(context.Background(), c.d, 0, runtime.GOMAXPROCS(0)); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(samples)*float64(b.N)/b.Elapsed().Seconds(), "samples/s")
+		})
 	}
 }
 

@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"neq/cuda/driver"
-	"neq/cuda/kernels/inputs"
-	"neq/cuda/kernels/ptx"
 	"neq/internal/philox"
 )
 
@@ -87,52 +85,6 @@ func TestGPUMemory(t *testing.T) {
 	must(t, s.Wait())
 	if out.Slice()[n-1] != 0 {
 		t.Error("not cleared")
-	}
-}
-
-// TestGPUInputsAreTheCPUs: the input events are the same to the bit.
-func TestGPUInputsAreTheCPUs(t *testing.T) {
-	c, s := openDriver(t)
-	m, err := c.Load("inputs.ptx", ptx.Text("inputs"))
-	must(t, err)
-	k, err := m.Kernel("inputs_draw")
-	must(t, err)
-	const row, bins, intervals, band, sample = 1280, 400, 11, 2, 1<<32 | 5
-	const groups = bins / 4
-	for _, exponential := range []bool{false, true} {
-		p := &inputs.Plan{Seed: 0x123456789abcdef, Stream: 7, Exponential: exponential, Row: row, Bins: bins, Band: band,
-			First: make([]int32, groups), Kernel: make([]float32, groups*band*4), Amplitude: make([]float32, intervals*row)}
-		r := philox.New(3, 0, 0)
-		for g := range p.First {
-			p.First[g] = int32(g * (intervals - band) / groups)
-			for q := range 4 {
-				w := float32(r.Float64())
-				p.Kernel[g*8+q], p.Kernel[g*8+4+q] = w, 1-w
-			}
-		}
-		for i := range p.Amplitude {
-			p.Amplitude[i] = float32(r.Float64()) * 0.1
-		}
-		hit, err := driver.Alloc[uint8](c, groups*row)
-		must(t, err)
-		e := int32(0)
-		if exponential {
-			e = 1
-		}
-		must(t, k.Launch(s, driver.Shape{Grid: [3]int{row / 128, groups}, Block: [3]int{128}}, p.Seed, uint64(sample), p.Stream, e,
-			int32(row), int32(groups), int32(band), upload(t, c, s, p.First), upload(t, c, s, p.Kernel), upload(t, c, s, p.Amplitude), hit))
-		got := make([]uint8, groups*row)
-		must(t, hit.Read(s, got))
-		want := make([]uint8, groups*row)
-		bin, synapse := make([]int32, row*bins), make([]int32, row*bins)
-		n, err := p.Draw("portable", sample, bin, synapse)
-		must(t, err)
-		for i := range n {
-			want[int(bin[i]/4)*row+int(synapse[i])] |= 1 << (bin[i] % 4)
-		}
-		if n < 1000 || !slices.Equal(got, want) {
-			t.Errorf("exponential %v: the GPU's events are not the %d of the CPU", exponential, n)
-		}
 	}
 }
 
