@@ -42,13 +42,13 @@ func (p *Plan) Estimate(ctx context.Context, dev cuda.Device, threads int) Estim
 	e.Bytes = n*int64(in.Duration)*4*int64(1+len(in.Record)) + int64(float64(n)*p.protocol.Rate()*float64(in.Duration))*8
 	trial, samples := *p, min(in.Samples, cuda.Fill(dev), 1024)
 	trial.steps = p.every
-	warm, err := trial.draw(ctx, 0, 1, threads) // a GPU compiles its kernels first
+	warm, err := trial.input(ctx, trial.onDevices([]cuda.Device{dev}), 0, 1, threads) // a GPU compiles its kernels first
 	if err != nil || dev.Run(ctx, &p.Cell.Program, warm.batch) != nil {
 		return e
 	}
 	trial.steps = min(p.steps, 100*p.every)
 	start := time.Now()
-	d, err := trial.draw(ctx, 0, samples, threads)
+	d, err := trial.input(ctx, trial.onDevices([]cuda.Device{dev}), 0, samples, threads)
 	if err != nil {
 		return e
 	}
@@ -100,6 +100,7 @@ func (p *Plan) Run(ctx context.Context, devices []cuda.Device, w *traces.Writer,
 	work, fail := context.WithCancelCause(context.WithoutCancel(ctx)) // ends on an error alone
 	defer fail(nil)
 	inputs, outputs := make(chan *drawn), make(chan *drawn)
+	drawing := p.onDevices(devices)
 	var wg sync.WaitGroup
 	wg.Go(func() { // draws
 		defer close(inputs)
@@ -108,7 +109,7 @@ func (p *Plan) Run(ctx context.Context, devices []cuda.Device, w *traces.Writer,
 				return
 			}
 			first, count := p.Info.ShardSamples(k)
-			d, err := p.draw(work, first, count, o.Threads)
+			d, err := p.input(work, drawing, first, count, o.Threads)
 			if err != nil {
 				fail(err)
 				return

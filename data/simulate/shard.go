@@ -21,6 +21,14 @@ type drawn struct {
 	batch *cuda.Batch
 }
 
+// input makes the input of samples first to first+count, or where the device draws it plans it.
+func (p *Plan) input(ctx context.Context, in *deviceInputs, first, count, threads int) (*drawn, error) {
+	if in != nil {
+		return in.begin(ctx, p, first, count, threads)
+	}
+	return p.draw(ctx, first, count, threads)
+}
+
 // draw makes the input of samples first to first+count, on so many threads.
 func (p *Plan) draw(ctx context.Context, first, count, threads int) (*drawn, error) {
 	events := make([]stimulus.Events, count)
@@ -72,7 +80,6 @@ func (p *Plan) draw(ctx context.Context, first, count, threads int) (*drawn, err
 // deliver turns the events of a sample into what its receptors get: those that release, at the first step
 // whose middle they do not miss (NEURON's rule: an event is due if it comes before the middle of the step).
 func (p *Plan) deliver(sample uint64, in *stimulus.Events, out *cuda.Events) {
-	dt := p.Cell.Program.Dt
 	release := map[int32]*philox.Stream{}
 	for i, t := range in.Time {
 		s := p.Cell.Synapses[in.Synapse[i]]
@@ -86,7 +93,7 @@ func (p *Plan) deliver(sample uint64, in *stimulus.Events, out *cuda.Events) {
 				continue
 			}
 		}
-		step := int(math.Ceil(float64(t)/dt - 0.5))
+		step := p.due(float64(t))
 		if step >= p.steps {
 			continue
 		}
@@ -95,6 +102,9 @@ func (p *Plan) deliver(sample uint64, in *stimulus.Events, out *cuda.Events) {
 		out.Weight = append(out.Weight, s.Device)
 	}
 }
+
+// due is the first step whose middle an event at time t (ms) does not miss.
+func (p *Plan) due(t float64) int { return int(math.Ceil(t/p.Cell.Program.Dt - 0.5)) }
 
 // inject adds the current of each lane.
 func (p *Plan) inject(first uint64, b *cuda.Batch) {
@@ -112,7 +122,7 @@ func (p *Plan) inject(first uint64, b *cuda.Batch) {
 // Shard simulates shard k on a device.
 func (p *Plan) Shard(ctx context.Context, dev cuda.Device, k, threads int) (*traces.Shard, error) {
 	first, count := p.Info.ShardSamples(k)
-	d, err := p.draw(ctx, first, count, threads)
+	d, err := p.input(ctx, p.onDevices([]cuda.Device{dev}), first, count, threads)
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +146,7 @@ func (p *Plan) run(ctx context.Context, dev cuda.Device, d *drawn) (*traces.Shar
 				s.First+lane, p.Cell.Program.States[p.record[v]], trace[i], ms, p.Info.Neuron, p.parameters())
 		}
 	}
+	takeInputs(s, b)
 	s.SomaV, s.Extra = b.Trace[0], b.Trace[1:]
 	s.SpikeStart = b.SpikeStart
 	s.SpikeTime = make([]float32, len(b.SpikeTime))

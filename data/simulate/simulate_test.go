@@ -54,7 +54,12 @@ func device(t testing.TB, threads int) cuda.Device {
 // write runs a plan into a new folder and returns the folder.
 func write(t testing.TB, p *Plan, threads int, more ...cuda.Device) string {
 	t.Helper()
-	devices := append([]cuda.Device{device(t, threads)}, more...)
+	return writeOn(t, p, threads, append([]cuda.Device{device(t, threads)}, more...)...)
+}
+
+// writeOn runs a plan on devices into a new folder and returns the folder.
+func writeOn(t testing.TB, p *Plan, threads int, devices ...cuda.Device) string {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "traces")
 	w, err := traces.Create(dir, p.Info, traces.Options{})
 	if err != nil {
