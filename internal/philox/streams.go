@@ -13,4 +13,6 @@ const (
 	StreamInitial                      // a surrogate's initial weights, tensor i
 	StreamWindow                       // a trainer's choice of samples and windows
 	StreamResample                     // bootstrap resampling
+	StreamProbe                        // when a probe's Poisson input reaches synapse i
+	StreamGrowth                       // the shape of a grown morphology
 )
