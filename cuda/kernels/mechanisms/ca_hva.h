@@ -13,7 +13,7 @@ typedef struct { gate_rate m, h; } ca_hva_rate;
 FN void ca_hva_prepare(const double *params, double dt, int staggered, double *p) { p[0] = params[0]; }
 
 FN ca_hva_rate ca_hva_rates(real v, scalar dt) {
-  neq_fraction m = neq_rate((v + (scalar)27) * (scalar)(1 / 3.8), neq_exp_line(v, -1 / 3.8, -27 / 3.8));
+  neq_fraction m = gate_fraction((v + (scalar)27) * (scalar)(1 / 3.8), neq_exp_line(v, -1 / 3.8, -27 / 3.8));
   ca_hva_rate r;
   r.m.p = (dt * (scalar)(0.055 * 3.8)) * m.a, r.m.z = m.z;
   r.m.y = r.m.p + (dt * (scalar)0.94) * neq_exp_line(v, -1.0 / 17, -75.0 / 17) * m.z;

@@ -14,15 +14,13 @@ enum { EXP2_E, EXP2_KEEP, EXP2_FEED, EXP2_DECAY, EXP2_NORM, EXP2_JUMP, EXP2_ROW 
 // exp2_prepare: factors of a step of dt ms. As in Exp2Syn, a rise within 1e-4 of the decay or above is moved below it.
 FN void exp2_prepare(const double *params, double dt, int staggered, double *p) {
   double decay = params[1], rise = params[0] > 0.9999 * decay ? 0.9999 * decay : params[0], b = 0;
-  p[EXP2_E] = params[2];
+  p[EXP2_E] = params[2], p[EXP2_DECAY] = p[EXP2_FEED] = exp(-dt / decay), p[EXP2_NORM] = p[EXP2_JUMP] = 1;
   if (rise > 1e-9 * decay) {
-    double peak = rise * decay / (decay - rise) * log(decay / rise);
-    p[EXP2_NORM] = 1 / (exp(-peak / decay) - exp(-peak / rise)), p[EXP2_JUMP] = 0;
-    b = exp(-dt / rise);
-  } else {
-    p[EXP2_NORM] = 1, p[EXP2_JUMP] = 1;
+    double faster = (decay - rise) / (rise * decay), peak = log(decay / rise) / faster;
+    p[EXP2_NORM] = exp(peak / decay) / -expm1(-peak * faster), p[EXP2_JUMP] = 0;
+    b = exp(-dt / rise), p[EXP2_FEED] *= -expm1(-dt * faster);
   }
-  p[EXP2_KEEP] = b, p[EXP2_DECAY] = exp(-dt / decay), p[EXP2_FEED] = p[EXP2_DECAY] - b;
+  p[EXP2_KEEP] = b;
 }
 #endif
 

@@ -25,8 +25,8 @@ FN void hh_prepare(const double *params, double dt, int staggered, double *p) {
 FN hh_rate hh_rates(real v, real d) {
   real e80 = neq_exp_line(v, -1.0 / 80, -65.0 / 80), e40 = e80 * e80, e20 = e40 * e40, e10 = e20 * e20;
   real e18 = neq_exp_line(v, -1.0 / 18, -65.0 / 18);
-  neq_fraction fm = neq_rate(v * (scalar)0.1 + (scalar)4, e10 * (scalar)12.182493960703473);   // exp(2.5)
-  neq_fraction fn = neq_rate(v * (scalar)0.1 + (scalar)5.5, e10 * (scalar)2.7182818284590452); // exp(1)
+  neq_fraction fm = gate_fraction(v * (scalar)0.1 + (scalar)4, e10 * (scalar)12.182493960703473);   // exp(2.5)
+  neq_fraction fn = gate_fraction(v * (scalar)0.1 + (scalar)5.5, e10 * (scalar)2.7182818284590452); // exp(1)
   real zh = (scalar)1 + e10 * (scalar)20.085536923187668;                                    // exp(3)
   real am = d * fm.a, an = d * (scalar)0.1 * fn.a, ah = d * (scalar)0.07 * (e20 * zh);
   hh_rate r = {{am, am + d * (scalar)4 * (e18 * fm.z), fm.z}, {ah, ah + d, zh}, {an, an + d * (scalar)0.125 * (e80 * fn.z), fn.z}};

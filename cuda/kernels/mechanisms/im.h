@@ -26,7 +26,7 @@ FN im_state im_steady(real v, const scalar *p) {
 }
 
 FN im_state im_advance(im_state x, real v, const scalar *p, scalar dt) {
-  x.m = gate(x.m, im_rates(v, dt));
+  x.m = gate_fast(x.m, im_rates(v, dt));
   return x;
 }
 

@@ -15,8 +15,8 @@ FN void nap_prepare(const double *params, double dt, int staggered, double *p) {
 
 FN nap_rate nap_rates(real v, scalar dt) {
   gate_rate m = nata_rates(v, dt).m;
-  neq_fraction a = neq_rate((v + (scalar)17) * (scalar)(-1 / 4.63), neq_exp_line(v, 1 / 4.63, 17 / 4.63));
-  neq_fraction b = neq_rate((v + (scalar)64.4) * (scalar)(1 / 2.63), neq_exp_line(v, -1 / 2.63, -64.4 / 2.63));
+  neq_fraction a = gate_fraction((v + (scalar)17) * (scalar)(-1 / 4.63), neq_exp_line(v, 1 / 4.63, 17 / 4.63));
+  neq_fraction b = gate_fraction((v + (scalar)64.4) * (scalar)(1 / 2.63), neq_exp_line(v, -1 / 2.63, -64.4 / 2.63));
   nap_rate r;
   r.wm = (scalar)1 + neq_exp_line(v, -1 / 4.6, -52.6 / 4.6), r.km = m.y / ((scalar)6 * m.z);
   r.wh = (scalar)1 + neq_exp_line(v, 1.0 / 10, 48.8 / 10);

@@ -19,7 +19,7 @@ FN void nats2_prepare(const double *params, double dt, int staggered, double *p)
 FN nats2_rate nats2_shifted(real v, scalar dt, scalar vm, scalar vh, scalar em, scalar eh) {
   scalar d = dt * (scalar)(6 * NEQ_Q);
   real e = neq_exp_line(v, -1.0 / 6, 0);
-  neq_fraction m = neq_rate((v + vm) * (scalar)(1.0 / 6), e * em), h = neq_rate((v + vh) * (scalar)(1.0 / 6), e * eh);
+  neq_fraction m = gate_fraction((v + vm) * (scalar)(1.0 / 6), e * em), h = gate_fraction((v + vh) * (scalar)(1.0 / 6), e * eh);
   real am = (d * (scalar)0.182) * m.a, ah = (d * (scalar)0.015) * h.a, bh = ah;
   nats2_rate r = {{am, am + (d * (scalar)0.124) * m.a * (e * em), m.z}, {ah * (e * eh), 0, h.z}};
   r.h.y = r.h.p + bh;

@@ -12,10 +12,10 @@ enum { NMDA_SLOPE = EXP2_ROW, NMDA_RATE, NMDA_OFFSET, NMDA_ROW };
 
 #ifndef __CUDA__
 // The block's exponential is 2^(rate v + offset), held within what neq_exp2 takes: slopes to 0.3/mV, and an absent
-// magnesium counts as 1e-12 of the scale.
+// magnesium counts as 1e-18 of the scale.
 FN void nmda_prepare(const double *params, double dt, int staggered, double *p) {
   exp2_prepare(params, dt, staggered, p);
-  double mg = fmin(fmax(params[3] / params[5], 1e-12), 1e12);
+  double mg = fmin(fmax(params[3] / params[5], 1e-18), 1e12);
   p[NMDA_SLOPE] = fmin(fmax(params[4], -0.3), 0.3);
   p[NMDA_RATE] = -p[NMDA_SLOPE] * 1.4426950408889634, p[NMDA_OFFSET] = log2(mg);
 }
