@@ -24,7 +24,7 @@ const (
 )
 
 // GrownSeed is the seed of the built-in morphology.
-const GrownSeed = 1
+const GrownSeed = 7
 
 // Grow grows a pyramidal cell like those of cortical layer 5: a soma, 8 basal trees, an apical trunk that bears
 // oblique branches up to 700 um and a tuft beyond. The same seed gives the same cell; every seed gives 84 basal and
