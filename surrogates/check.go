@@ -10,17 +10,32 @@ import (
 	"neq/surrogates/ops"
 )
 
-// CheckDevice runs a training step of a small network on the device and on the CPU, and says where they differ: a GPU
-// is believed after it has shown that it computes. The network has every op. Gradients agree to 1e-3 of their norm:
-// float32 summed in another order leaves 1e-5, a wrong kernel nothing.
+// CheckDevice runs training steps of a small network on the device and on the CPU, and says where they differ: a GPU
+// is believed after it has shown that it computes, in every precision, launched and captured. The network has every op.
 func CheckDevice(d *ops.Device) error {
-	run := func(d *ops.Device) (float64, [][]float32, error) {
+	for _, p := range []ops.Precision{ops.Float32, ops.TF32, ops.BF16} {
+		if err := checkDevice(d, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSteps are how many times a check runs its batch: each of the batch's two places once launched and once captured.
+const checkSteps = 4
+
+// checkDevice checks one precision. Gradients agree to 1e-3 of their norm in float32, where sums in another order leave
+// 1e-5, to 1e-2 in TF32 and 0.1 in bfloat16, whose factors are off by 5e-4 and 4e-3 each in two layers; a wrong kernel
+// leaves nothing of a gradient.
+func checkDevice(d *ops.Device, p ops.Precision) error {
+	bound := map[ops.Precision]float64{ops.Float32: 1e-3, ops.TF32: 1e-2, ops.BF16: 0.1}[p]
+	run := func(d *ops.Device, p ops.Precision) (float64, [][]float32, error) {
 		n, err := New(Spec{Family: "tcn", Depth: 3, Width: 8, Kernels: []int{5, 3, 3}, Dilations: []int{1, 2, 1}, Activation: "gelu", BatchNorm: true}, 12, 0, 1)
 		if err != nil {
 			return 0, nil, err
 		}
 		const batch, time = 3, 50
-		g, err := n.Graph(GraphOptions{Batch: batch, Time: time, BurnIn: 10, Train: true, Threads: 1, Device: d})
+		g, err := n.Graph(GraphOptions{Batch: batch, Time: time, BurnIn: 10, Train: true, Threads: 1, Device: d, Precision: p})
 		if err != nil {
 			return 0, nil, err
 		}
@@ -45,9 +60,11 @@ func CheckDevice(d *ops.Device) error {
 			}
 			targets.Voltage[i] = float32(r.Normal())
 		}
-		loss, err := g.Run(&targets, LossWeights{Spike: 1, Voltage: 0.5})
-		if err != nil {
-			return 0, nil, err
+		var loss Loss
+		for range checkSteps {
+			if loss, err = g.Run(&targets, LossWeights{Spike: 1, Voltage: 0.5}); err != nil {
+				return 0, nil, err
+			}
 		}
 		var grads [][]float32
 		for _, t := range g.Gradients() {
@@ -59,16 +76,16 @@ func CheckDevice(d *ops.Device) error {
 		}
 		return float64(loss.Total), grads, nil
 	}
-	want, wantGrads, err := run(nil)
+	want, wantGrads, err := run(nil, ops.Float32)
 	if err != nil {
 		return err
 	}
-	loss, grads, err := run(d)
+	loss, grads, err := run(d, p)
 	if err != nil {
 		return err
 	}
-	if !(math.Abs(loss-want) <= 1e-4*math.Abs(want)) {
-		return fmt.Errorf("surrogates: %s computes a loss of %v where the CPU has %v: use --device cpu", d.Name(), loss, want)
+	if !(math.Abs(loss-want) <= bound/10*math.Abs(want)) {
+		return fmt.Errorf("surrogates: %s computes a loss of %v in %v where the CPU has %v: use --device cpu", d.Name(), loss, p, want)
 	}
 	for i, g := range grads {
 		var square, off float64
@@ -76,8 +93,8 @@ func CheckDevice(d *ops.Device) error {
 			w := float64(wantGrads[i][j])
 			square, off = square+w*w, off+(float64(x)-w)*(float64(x)-w)
 		}
-		if !(math.Sqrt(off) <= 1e-3*math.Sqrt(square)+1e-6) {
-			return fmt.Errorf("surrogates: %s computes the gradient of tensor %d wrong by %.2g of its norm: use --device cpu", d.Name(), i, math.Sqrt(off/square))
+		if !(math.Sqrt(off) <= bound*math.Sqrt(square)+1e-3*bound) {
+			return fmt.Errorf("surrogates: %s computes the gradient of tensor %d in %v wrong by %.2g of its norm: use --device cpu", d.Name(), i, p, math.Sqrt(off/square))
 		}
 	}
 	return nil

@@ -306,33 +306,6 @@ func TestLaunchesOnGPU(t *testing.T) {
 	}
 }
 
-// TF32 rounds factors to 10 bits, 5e-4 of each: logits move, by less than 1 %.
-func TestTF32OnGPU(t *testing.T) {
-	if !lab.Within(t, "", true) {
-		return
-	}
-	var logits [][]float32
-	for _, tf32 := range []bool{false, true} {
-		on := gpu(t, ops.DeviceOptions{TF32: tf32})
-		if name := on.device.Name(); !strings.Contains(name, "cuBLAS 12.4.5") || strings.Contains(name, "TF32") != tf32 {
-			t.Errorf("with TF32 %v: %s", tf32, name)
-		}
-		_, g := open(t, small[7].spec, small[7].inputs, 0, GraphOptions{Batch: 2, Time: 40, Device: on.device})
-		if _, err := g.Run(nil, LossWeights{}); err != nil {
-			t.Fatal(err)
-		}
-		logits = append(logits, slices.Clone(g.Logit()))
-	}
-	var want []float64
-	for _, v := range logits[0] {
-		want = append(want, float64(v))
-	}
-	near(t, "logit", logits[1], want, 0.01)
-	if slices.Equal(logits[0], logits[1]) {
-		t.Error("TF32 changed nothing")
-	}
-}
-
 // A GPU that is lost in the middle says so in one sentence wherever it shows; weights and solver state stay those of
 // the last ReadBack, and training goes on from them elsewhere.
 func TestLostGPU(t *testing.T) {

@@ -23,6 +23,9 @@ type GraphOptions struct {
 	// bench/results/gpu says so: it is tested on a fake driver that runs the kernels' source on the host.
 	Device *ops.Device
 
+	// Precision is what the factors of dense convolutions are rounded to on a Device; the CPU computes in float32.
+	Precision ops.Precision
+
 	isa string // kernels, for tests; "" the best
 }
 
@@ -92,6 +95,9 @@ func (n *Network) Graph(o GraphOptions) (*Graph, error) {
 		return nil, fmt.Errorf("surrogates: %s on %d windows of %d ms with %d ms of burn-in, %d threads: want at least one window, longer than its burn-in",
 			n.spec.Title(), o.Batch, o.Time, o.BurnIn, o.Threads)
 	}
+	if o.Device == nil && o.Precision != ops.Float32 {
+		return nil, fmt.Errorf("surrogates: %s in %v on the CPU, which computes in float32", n.spec.Title(), o.Precision)
+	}
 	g := &Graph{options: o}
 	if err := g.build(n); err != nil {
 		g.Close()
@@ -105,7 +111,7 @@ func (g *Graph) build(n *Network) (err error) {
 	if o.Device == nil {
 		g.builder, err = ops.NewBuilder(o.Threads, o.Train, o.isa)
 	} else {
-		g.builder, err = ops.NewDeviceBuilder(o.Device, o.Train)
+		g.builder, err = ops.NewDeviceBuilder(o.Device, o.Train, o.Precision)
 	}
 	if err != nil {
 		return err
@@ -212,15 +218,8 @@ func (g *Graph) Queue(t *Targets, w LossWeights) error {
 		return fmt.Errorf("surrogates: %w", err)
 	}
 	g.scored = t != nil
-	run := func() error {
-		if err := g.machine.RunAll(); err != nil {
-			return fmt.Errorf("surrogates: run: %w", err)
-		}
-		g.machine.Reset()
-		return nil
-	}
 	if g.batch != nil {
-		if err := g.batch.Run(g.scored, g.scored && !g.options.Train, g.heads, run); err != nil {
+		if err := g.batch.Run(g.scored, g.scored && !g.options.Train, g.heads, g.compute); err != nil {
 			return fmt.Errorf("surrogates: %w", err)
 		}
 		if g.scored {
@@ -228,7 +227,7 @@ func (g *Graph) Queue(t *Targets, w LossWeights) error {
 		}
 		return nil
 	}
-	if err := run(); err != nil {
+	if err := g.compute(); err != nil {
 		return err
 	}
 	y := data(g.heads)
@@ -244,6 +243,52 @@ func (g *Graph) Queue(t *Targets, w LossWeights) error {
 		g.sum.Steps++
 		g.sum.add(g.result)
 	}
+	return nil
+}
+
+// compute runs the graph's operations: on a device it queues them.
+func (g *Graph) compute() error {
+	if err := g.machine.RunAll(); err != nil {
+		return fmt.Errorf("surrogates: run: %w", err)
+	}
+	g.machine.Reset()
+	return nil
+}
+
+// EpisodeBytes is the device memory that Reside takes, 0 on the CPU.
+func (g *Graph) EpisodeBytes(s ops.EpisodeShape) int64 {
+	if g.batch == nil {
+		return 0
+	}
+	return g.batch.EpisodeBytes(s)
+}
+
+// Reside takes memory on the graph's device for the episodes that QueueWindows draws from, with targets in the order of
+// the heads: spikes, voltage, auxiliary ones. They are freed with the graph.
+func (g *Graph) Reside(s ops.EpisodeShape) (*ops.Episodes, error) {
+	if g.batch == nil {
+		return nil, errors.New("surrogates: episodes on a device, of a graph on the CPU")
+	}
+	e, err := g.batch.Reside(s)
+	if err != nil {
+		return nil, fmt.Errorf("surrogates: %w", err)
+	}
+	return e, nil
+}
+
+// QueueWindows is Queue of a batch of windows of the episodes on the device: the same bits, from a list of numbers.
+func (g *Graph) QueueWindows(list []ops.Window, w LossWeights) error {
+	if g.batch == nil {
+		return errors.New("surrogates: windows of episodes on a device, on a graph of the CPU")
+	}
+	if err := g.weigh(w); err != nil {
+		return err
+	}
+	g.scored = true
+	if err := g.batch.RunWindows(list, !g.options.Train, g.heads, g.compute); err != nil {
+		return fmt.Errorf("surrogates: %w", err)
+	}
+	g.sum.Steps++
 	return nil
 }
 
@@ -300,18 +345,29 @@ func (g *Graph) terms(total float32) {
 // target puts the targets and weights in the loss's place.
 func (g *Graph) target(t *Targets, w LossWeights) error {
 	s := g.scores
-	if len(t.Auxiliary) != len(s.Terms)-2 || (w.Auxiliary != nil && len(w.Auxiliary) != len(t.Auxiliary)) {
-		return fmt.Errorf("surrogates: %d auxiliary targets with %d weights: the network has %d", len(t.Auxiliary), len(w.Auxiliary), len(s.Terms)-2)
+	if len(t.Auxiliary) != len(s.Terms)-2 {
+		return fmt.Errorf("surrogates: %d auxiliary targets: the network has %d", len(t.Auxiliary), len(s.Terms)-2)
 	}
 	s.Targets[0], s.Targets[1] = t.Spike, t.Voltage
 	copy(s.Targets[2:], t.Auxiliary)
-	s.Weights[0], s.Weights[1] = w.Spike, w.Voltage
-	clear(s.Weights[2:])
-	copy(s.Weights[2:], w.Auxiliary)
 	for h, target := range s.Targets {
 		if len(target) != g.options.Batch*g.options.Time {
 			return fmt.Errorf("surrogates: target of head %d has %d values: want %d windows of %d ms", h, len(target), g.options.Batch, g.options.Time)
 		}
+	}
+	return g.weigh(w)
+}
+
+// weigh puts the weights in the loss's place.
+func (g *Graph) weigh(w LossWeights) error {
+	s := g.scores
+	if w.Auxiliary != nil && len(w.Auxiliary) != len(s.Terms)-2 {
+		return fmt.Errorf("surrogates: %d auxiliary weights: the network has %d auxiliary targets", len(w.Auxiliary), len(s.Terms)-2)
+	}
+	s.Weights[0], s.Weights[1] = w.Spike, w.Voltage
+	clear(s.Weights[2:])
+	copy(s.Weights[2:], w.Auxiliary)
+	for h := range s.Weights {
 		if x := float64(s.Weights[h]); math.IsNaN(x) || math.IsInf(x, 0) {
 			return fmt.Errorf("surrogates: loss weight of head %d is %v", h, x)
 		}

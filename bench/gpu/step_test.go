@@ -70,14 +70,14 @@ var small = []network{
 }
 
 // train builds it on a device, nil for the CPU. All that is random comes from its own seeds, the same on each.
-func train(t testing.TB, n network, d *ops.Device) *training {
+func train(t testing.TB, n network, d *ops.Device, p ops.Precision) *training {
 	t.Helper()
 	x := &training{}
 	var err error
 	if x.network, err = surrogates.New(n.spec, n.inputs, 0, 1); err != nil {
 		t.Fatal(err)
 	}
-	if x.graph, err = x.network.Graph(surrogates.GraphOptions{Batch: n.batch, Time: n.time, Train: true, Device: d}); err != nil {
+	if x.graph, err = x.network.Graph(surrogates.GraphOptions{Batch: n.batch, Time: n.time, Train: true, Device: d, Precision: p}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { x.graph.Close() })
@@ -140,7 +140,7 @@ func TestGPUGradientsAreTheCPUs(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/blas=%v", n.name, blas), func(t *testing.T) {
 				d := openOps(t, ops.DeviceOptions{NoBLAS: !blas})
 				t.Log(d.Name())
-				got, want := train(t, n, d), train(t, n, nil)
+				got, want := train(t, n, d, ops.Float32), train(t, n, nil, ops.Float32)
 				for _, x := range []*training{got, want} {
 					if err := x.graph.Queue(x.targets, surrogates.LossWeights{Spike: 1, Voltage: 0.02}); err != nil {
 						t.Fatal(err)
@@ -176,10 +176,17 @@ func TestGPUTrainsAsTheCPU(t *testing.T) {
 	if testing.Short() {
 		steps = 8
 	}
-	for _, tf32 := range []bool{false, true} {
+	for _, o := range []struct {
+		p  ops.Precision
+		by ops.DeviceOptions
+	}{{ops.Float32, ops.DeviceOptions{}}, {ops.Float32, ops.DeviceOptions{NoGraphs: true}}, {ops.TF32, ops.DeviceOptions{}},
+		{ops.TF32, ops.DeviceOptions{NoBLAS: true}}, {ops.BF16, ops.DeviceOptions{}}, {ops.BF16, ops.DeviceOptions{NoBLAS: true}}} {
 		for _, n := range small {
-			t.Run(fmt.Sprintf("%s/tf32=%v", n.name, tf32), func(t *testing.T) {
-				got, want := train(t, n, openOps(t, ops.DeviceOptions{TF32: tf32})), train(t, n, nil)
+			if o.p != ops.Float32 && n.spec.Family != "tcn" { // no dense layer, nothing rounded
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/%v/blas=%v/graphs=%v", n.name, o.p, !o.by.NoBLAS, !o.by.NoGraphs), func(t *testing.T) {
+				got, want := train(t, n, openOps(t, o.by), o.p), train(t, n, nil, ops.Float32)
 				var first, last [2]float64
 				for i := range steps {
 					for k, x := range []*training{got, want} {
@@ -207,9 +214,9 @@ func BenchmarkGPUStep(b *testing.B) {
 		list = small
 	}
 	for _, n := range list {
-		for _, precision := range []string{"fp32", "tf32"} {
+		for i, precision := range []string{"fp32", "tf32", "bf16"} {
 			b.Run(n.name+"/"+precision, func(b *testing.B) {
-				x := train(b, n, openOps(b, ops.DeviceOptions{TF32: precision == "tf32"}))
+				x := train(b, n, openOps(b, ops.DeviceOptions{}), ops.Precision(i))
 				for range 3 {
 					x.step(b)
 				}

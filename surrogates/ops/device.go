@@ -11,10 +11,10 @@ import (
 	"neq/cuda/kernels/ptx"
 )
 
-// DeviceOptions are choices of arithmetic.
+// DeviceOptions are choices of how a device works.
 type DeviceOptions struct {
-	TF32   bool // let cuBLAS round factors to 10 bits of mantissa, several times faster in wide deep networks
-	NoBLAS bool // our own matrix product even where cuBLAS is installed
+	NoBLAS   bool // our own matrix product even where cuBLAS is installed
+	NoGraphs bool // launch kernel by kernel, never a captured step
 }
 
 // Device is a GPU that graphs and solvers of one training run on: a queue of work, the kernels, and the tensors that
@@ -28,13 +28,16 @@ type Device struct {
 	module  *driver.Module
 	kernels map[string]*driver.Kernel
 	blas    *driver.BLAS // nil: our own product
-	math    driver.Math
+	loose   bool         // no step is captured
 
 	memory map[uintptr]*resident
-	// Scratch of reductions and convolutions: work on the queue is in order, so all share it.
-	partial *driver.Buffer[float64]
-	counter *driver.Buffer[uint32]
-	space   *driver.Buffer[float32]
+	// Scratch of reductions and convolutions: work on the queue is in order, so all share it. In bfloat16 space is a
+	// product's result, half and factor its factors.
+	partial      *driver.Buffer[float64]
+	counter      *driver.Buffer[uint32]
+	space        *driver.Buffer[float32]
+	half, factor *driver.Buffer[driver.BFloat16]
+	age          int // of the scratch: a step that was captured before it grew is to be captured again
 
 	launches int
 }
@@ -53,7 +56,7 @@ const blockThreads = 256 // BLOCK_THREADS of grid.h
 
 // OpenDevice prepares an open GPU for graphs. The context stays the caller's to close, after the device.
 func OpenDevice(c *driver.Context, o DeviceOptions) (d *Device, err error) {
-	d = &Device{c: c, kernels: map[string]*driver.Kernel{}, memory: map[uintptr]*resident{}}
+	d = &Device{c: c, loose: o.NoGraphs, kernels: map[string]*driver.Kernel{}, memory: map[uintptr]*resident{}}
 	defer func() {
 		if err != nil {
 			d.Close()
@@ -75,9 +78,6 @@ func OpenDevice(c *driver.Context, o DeviceOptions) (d *Device, err error) {
 			return d, err
 		}
 	}
-	if o.TF32 {
-		d.math = driver.TF32
-	}
 	if !o.NoBLAS {
 		d.blas, _ = c.BLAS() // absent: our own product
 	}
@@ -86,11 +86,8 @@ func OpenDevice(c *driver.Context, o DeviceOptions) (d *Device, err error) {
 
 // Name is the GPU's, and what its products are made with.
 func (d *Device) Name() string {
-	switch {
-	case d.blas == nil:
+	if d.blas == nil {
 		return d.c.Name() + ", own products"
-	case d.math == driver.TF32:
-		return d.c.Name() + ", " + d.blas.Name() + ", TF32"
 	}
 	return d.c.Name() + ", " + d.blas.Name()
 }
@@ -111,6 +108,11 @@ func (d *Device) Close() error {
 	}
 	if d.space != nil {
 		keep(d.space.Free())
+	}
+	for _, b := range []*driver.Buffer[driver.BFloat16]{d.half, d.factor} {
+		if b != nil {
+			keep(b.Free())
+		}
 	}
 	if d.module != nil {
 		keep(d.module.Free())
@@ -135,7 +137,7 @@ func (d *Device) burst(f func() error) error {
 	})
 }
 
-// Launches is how many kernels and products were queued so far.
+// Launches is how many kernels and products were queued so far, a captured step as one.
 func (d *Device) Launches() int { return d.launches }
 
 // launch queues a kernel on so many blocks.
@@ -145,9 +147,9 @@ func (d *Device) launch(kernel string, blocks int, args ...any) error {
 }
 
 // multiply queues a product by cuBLAS.
-func (d *Device) multiply(a, b driver.Matrix, beta float32, c driver.Matrix) error {
+func (d *Device) multiply(math driver.Math, a, b driver.Matrix, beta float32, c driver.Matrix) error {
 	d.launches++
-	return d.blas.Multiply(d.s, d.math, 1, 1, a, b, beta, c)
+	return d.blas.Multiply(d.s, math, 1, 1, a, b, beta, c)
 }
 
 // each queues a kernel with a thread for each of n elements.
@@ -193,6 +195,7 @@ func grow[T driver.Element](d *Device, b **driver.Buffer[T], n int, zero bool) e
 		return err
 	}
 	*b = fresh
+	d.age++
 	if zero {
 		return fresh.Zero(d.queue)
 	}
@@ -330,6 +333,15 @@ func (d *Device) Read(t *tensor.Dense) ([]float32, error) {
 		return nil, fmt.Errorf("ops: %w", err)
 	}
 	return v, nil
+}
+
+// Held is the device memory that is held in this device's context, in bytes, and in how many buffers.
+func (d *Device) Held() (bytes int64, buffers int) { return d.c.Held() }
+
+// Free is the device memory that is free now, in bytes.
+func (d *Device) Free() (int64, error) {
+	free, _, err := d.c.Memory()
+	return free, err
 }
 
 // Wait waits until the device has done what is queued.

@@ -9,38 +9,70 @@ import (
 	"neq/cuda/driver"
 )
 
-// DeviceBatch is a graph's batches on their way to the device: events, their order, targets and loss weights in one
-// copy a step, from pinned memory, beside the computation of the step before.
+// DeviceBatch is a graph's batches on their way to the device: sent whole, events, their orders, targets and loss
+// weights in one copy a step from pinned memory, beside the computation of the step before; or gathered there from
+// Episodes. What a step launches is captured the second time and replayed from then on: its kernels' arguments are
+// addresses that stay, and how many events there are they read on the device.
 type DeviceBatch struct {
 	d      *Device
 	e      *Events
 	scores *Scores
 	slots  [2]slot
 	step   int
-	now    *slot // of the step in hand
+	now    *feed // of the step in hand
 	sums   *driver.Buffer[float64]
+	zero   *driver.Buffer[int32] // the first ms of windows that are sent
+
+	episodes *Episodes
+	captured map[run]*capture
 }
 
-// slot is one of two batches: words in pinned memory and on the device.
+// feed is where the kernels find a batch.
+type feed struct {
+	key, bin             driver.Memory // events by row and by synapse
+	ranges, span, origin driver.Memory // where in them
+	targets, weights     driver.Memory
+	gather               func() error // that comes first, nil where nothing does
+}
+
+// slot is one of two batches that are sent: words in pinned memory and on the device.
 type slot struct {
+	feed
 	pinned   *driver.Pinned[int32]
 	words    *driver.Buffer[int32]
+	events   int           // there is room for
 	sent     *driver.Event // on the uploads
 	used     *driver.Event // on the queue
 	underway bool
+}
 
-	ranges, start, weights, targets, key, row, bin *driver.Buffer[int32]
+// run is what is launched again and again.
+type run struct {
+	from  *feed
+	score bool
+}
+
+// capture is a run as the driver takes it in one call.
+type capture struct {
+	graph *driver.Graph
+	age   int // of the scratch
 }
 
 // NewDeviceBatch makes room for the batches of a graph.
 func (b *Builder) NewDeviceBatch(e *Events, s *Scores) (*DeviceBatch, error) {
-	q := &DeviceBatch{d: b.device, e: e, scores: s}
+	q := &DeviceBatch{d: b.device, e: e, scores: s, captured: map[run]*capture{}}
 	b.batch = q
 	var err error
 	if q.sums, err = driver.Alloc[float64](q.d.c, 3*len(s.Terms)); err != nil {
 		return nil, fmt.Errorf("ops: %w", err)
 	}
 	if err = q.sums.Zero(q.d.queue); err != nil {
+		return nil, fmt.Errorf("ops: %w", err)
+	}
+	if q.zero, err = driver.Alloc[int32](q.d.c, e.Batch); err != nil {
+		return nil, fmt.Errorf("ops: %w", err)
+	}
+	if err = q.zero.Zero(q.d.queue); err != nil {
 		return nil, fmt.Errorf("ops: %w", err)
 	}
 	if err = q.d.forSums(e.Batch*e.Time, len(s.Terms)); err != nil {
@@ -57,61 +89,48 @@ func (b *Builder) NewDeviceBatch(e *Events, s *Scores) (*DeviceBatch, error) {
 	return q, nil
 }
 
-// send queues the copy of the prepared events, and of the scores' targets and weights where they are wanted.
-func (q *DeviceBatch) send(targets bool) error {
+// send queues the copy of the prepared events, and of the scores' targets and weights where they are wanted. Its words
+// are the keys, at the end of their room, what has a size of its own, and the bins: one run, whose parts stay in place.
+func (q *DeviceBatch) send(targets bool) (*slot, error) {
 	s := &q.slots[q.step%len(q.slots)]
-	if s.underway { // two steps ago: long done
-		if err := s.sent.Wait(); err != nil {
-			return err
+	if s.underway { // two steps ago: done, unless the host is ahead
+		passed, err := s.sent.Passed()
+		if err == nil && !passed {
+			err = s.sent.Wait()
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	e, o, heads := q.e, q.e.device, len(q.scores.Terms)
 	rows, n := e.Batch*e.Time, len(o.key)
-	at := 0
-	part := func(n int) (from, to int) { from = at; at += max(n, 1); return from, at }
-	type span struct{ from, to int }
-	var spans [7]span
-	for i, n := range []int{2 * rows, e.Inputs + 1, heads, heads * rows, n, n, n} {
-		spans[i].from, spans[i].to = part(n)
-	}
-	if s.words == nil || s.words.Len() < at {
-		if err := s.free(); err != nil {
-			return err
-		}
-		room := at + n // for half as many events again, and some
-		var err error
-		if s.pinned, err = driver.Pin[int32](q.d.c, room); err != nil {
-			return err
-		}
-		if s.words, err = driver.Alloc[int32](q.d.c, room); err != nil {
-			return err
+	if s.words == nil || s.events < n {
+		if err := q.room(s, n+n/2+1); err != nil {
+			return nil, err
 		}
 	}
-	p := s.pinned.Slice()
-	copy(p[spans[0].from:], o.ranges)
-	copy(p[spans[1].from:], o.start)
+	p, at := s.pinned.Slice(), s.events
+	copy(p[at-n:], o.key)
+	for i := 0; i < len(o.ranges); i += 3 {
+		p[at+i], p[at+i+1], p[at+i+2] = o.ranges[i]+int32(at-n), o.ranges[i+1]+int32(at-n), o.ranges[i+2]
+	}
+	at += len(o.ranges)
+	at += copy(p[at:], o.span)
 	if targets {
-		copy(p[spans[2].from:], bits(q.scores.Weights))
+		copy(p[at:], bits(q.scores.Weights))
 		for h, target := range q.scores.Targets {
-			copy(p[spans[3].from+h*rows:], bits(target))
+			copy(p[at+heads+h*rows:], bits(target))
 		}
 	}
-	copy(p[spans[4].from:], o.key)
-	copy(p[spans[5].from:], o.row)
-	copy(p[spans[6].from:], o.bin)
-	for i, to := range []**driver.Buffer[int32]{&s.ranges, &s.start, &s.weights, &s.targets, &s.key, &s.row, &s.bin} {
-		var err error
-		if *to, err = s.words.Part(spans[i].from, spans[i].to); err != nil {
-			return err
-		}
-	}
-	from, err := s.pinned.Part(0, at)
+	at += heads + heads*rows
+	at += copy(p[at:], o.bin)
+	from, err := s.pinned.Part(s.events-n, at)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	words, err := s.words.Part(0, at)
+	words, err := s.words.Part(s.events-n, at)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	err = q.d.uploads.Burst(func(u *driver.Stream) error {
 		if s.underway {
@@ -124,8 +143,40 @@ func (q *DeviceBatch) send(targets bool) error {
 		}
 		return u.Record(s.sent)
 	})
-	q.now, s.underway = s, err == nil
-	return err
+	s.underway = err == nil
+	return s, err
+}
+
+// room makes a slot's words anew, for so many events.
+func (q *DeviceBatch) room(s *slot, events int) error {
+	q.forget(&s.feed)
+	if err := s.free(); err != nil {
+		return err
+	}
+	e, heads := q.e, len(q.scores.Terms)
+	rows := e.Batch * e.Time
+	sizes := []int{events, 3 * rows, 2 * e.Inputs * e.Batch, heads, heads * rows, events}
+	total := 0
+	for _, n := range sizes {
+		total += n
+	}
+	var err error
+	if s.pinned, err = driver.Pin[int32](q.d.c, total); err != nil {
+		return err
+	}
+	if s.words, err = driver.Alloc[int32](q.d.c, total); err != nil {
+		return err
+	}
+	at := 0
+	for i, to := range []*driver.Memory{&s.key, &s.ranges, &s.span, &s.weights, &s.targets, &s.bin} {
+		part, err := s.words.Part(at, at+sizes[i])
+		if err != nil {
+			return err
+		}
+		*to, at = part, at+sizes[i]
+	}
+	s.origin, s.events = q.zero, events
+	return nil
 }
 
 // bits are numbers as words.
@@ -135,32 +186,108 @@ func bits(v []float32) []int32 {
 
 // Run sends the batch and queues what f launches on it, the sums of the loss's terms too where score says so.
 func (q *DeviceBatch) Run(targets, score bool, heads *tensor.Dense, f func() error) error {
+	s, err := q.send(targets)
+	if err != nil {
+		return fmt.Errorf("ops: %w", err)
+	}
+	err = q.queue(&s.feed, score, heads, f, func(queue *driver.Stream) error { return queue.After(s.sent) },
+		func(queue *driver.Stream) error { return queue.Record(s.used) })
+	q.step++
+	return err
+}
+
+// queue queues a run of a feed between what comes before and after it on the queue.
+func (q *DeviceBatch) queue(from *feed, score bool, heads *tensor.Dense, f func() error, before, after func(*driver.Stream) error) error {
 	y, err := q.d.find(heads)
 	if err != nil {
 		return err
 	}
-	if err := q.send(targets); err != nil {
-		return fmt.Errorf("ops: %w", err)
-	}
-	err = q.d.burst(func() error {
-		if err := q.d.s.After(q.now.sent); err != nil {
-			return err
+	q.now = from
+	launch := func() error {
+		if from.gather != nil {
+			if err := from.gather(); err != nil {
+				return err
+			}
 		}
 		if err := f(); err != nil {
 			return err
 		}
 		if score {
-			if err := q.lossSums(y); err != nil {
-				return err
-			}
+			return q.lossSums(y)
 		}
-		return q.d.s.Record(q.now.used)
+		return nil
+	}
+	graph, err := q.capture(run{from, score}, launch)
+	if err != nil {
+		return fmt.Errorf("ops: %w", err)
+	}
+	if graph != nil {
+		launch = func() error { q.d.launches++; return graph.Launch(q.d.s) }
+	}
+	err = q.d.burst(func() error {
+		if err := before(q.d.s); err != nil {
+			return err
+		}
+		if err := launch(); err != nil {
+			return err
+		}
+		return after(q.d.s)
 	})
-	q.step++
 	if err != nil {
 		return fmt.Errorf("ops: %w", err)
 	}
 	return nil
+}
+
+// capture is the graph of a run, nil where its kernels are to be launched one by one: the first time, in which a library
+// may take memory, and where the driver captures nothing.
+func (q *DeviceBatch) capture(r run, launch func() error) (*driver.Graph, error) {
+	d := q.d
+	if d.loose {
+		return nil, nil
+	}
+	c := q.captured[r]
+	if c == nil {
+		q.captured[r] = &capture{}
+		return nil, nil
+	}
+	if c.graph != nil && c.age == d.age {
+		return c.graph, nil
+	}
+	if c.graph != nil {
+		if err := c.graph.Free(); err != nil {
+			return nil, err
+		}
+		c.graph = nil
+	}
+	launches := d.launches
+	g, err := d.queue.Capture(func(s *driver.Stream) error {
+		d.s = s
+		defer func() { d.s = d.queue }()
+		return launch()
+	})
+	d.launches = launches
+	if err != nil {
+		if d.c.Lost() != nil {
+			return nil, err
+		}
+		d.loose = true // it works without; an error of the launches themselves comes again there
+		return nil, nil
+	}
+	c.graph, c.age = g, d.age
+	return g, nil
+}
+
+// forget drops the captured runs of a feed whose addresses change.
+func (q *DeviceBatch) forget(f *feed) {
+	for r, c := range q.captured {
+		if r.from == f {
+			if c.graph != nil {
+				_ = c.graph.Free() // a lost device has freed it
+			}
+			delete(q.captured, r)
+		}
+	}
 }
 
 // lossSums queues the sums of the loss's terms.
@@ -212,20 +339,32 @@ func (s *slot) free() (err error) {
 			err = e
 		}
 	}
-	s.words, s.pinned = nil, nil
+	s.words, s.pinned, s.events = nil, nil, 0
 	return err
 }
 
 func (q *DeviceBatch) close() {
+	for r, c := range q.captured {
+		if c.graph != nil {
+			_ = c.graph.Free() // a lost device has freed it
+		}
+		delete(q.captured, r)
+	}
 	for i := range q.slots {
-		_ = q.slots[i].free() // a lost device has freed it
+		_ = q.slots[i].free()
 		for _, e := range []*driver.Event{q.slots[i].sent, q.slots[i].used} {
 			if e != nil {
 				_ = e.Free()
 			}
 		}
 	}
+	if q.episodes != nil {
+		q.episodes.close()
+	}
 	if q.sums != nil {
 		_ = q.sums.Free()
+	}
+	if q.zero != nil {
+		_ = q.zero.Free()
 	}
 }

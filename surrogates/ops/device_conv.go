@@ -3,7 +3,7 @@ package ops
 import "neq/cuda/driver"
 
 // A convolution on the GPU is one product by cuBLAS on the unfolded windows, where cuBLAS is there and the product is
-// worth it; else our own tiled kernel, which gathers the windows as it goes.
+// worth it; else our own tiled kernel, which gathers the windows as it goes, in TF32 and bfloat16 on the tensor cores.
 
 // Limits of the product by cuBLAS: channels that fill its tiles, and unfolded windows that fit in 4 GB.
 const (
@@ -33,56 +33,113 @@ func (c *conv) splits() int {
 
 // room takes the scratch that the convolution's bodies need.
 func (c *conv) room() error {
-	if c.b.device == nil {
+	d := c.b.device
+	switch {
+	case d == nil:
 		return nil
+	case !c.byBLAS():
+		if n := c.splits(); n > 1 && c.b.train {
+			return d.forProducts(n * c.taps * c.cin * c.cout)
+		}
+		return nil
+	case c.b.precision != BF16:
+		return d.forProducts(c.unfolded())
 	}
-	if c.byBLAS() {
-		return c.b.device.forProducts(c.rowsTotal() * c.taps * c.cin)
+	if c.b.train { // the gradient of the windows
+		if err := d.forProducts(c.unfolded()); err != nil {
+			return err
+		}
 	}
-	if n := c.splits(); n > 1 && c.b.train {
-		return c.b.device.forProducts(n * c.taps * c.cin * c.cout)
+	windows, factor := c.unfolded(), c.taps*c.cin*c.cout
+	if c.b.train { // the weights are the second factor of one gradient, the output's gradient the first
+		windows, factor = max(windows, factor), max(factor, c.rowsTotal()*c.cout)
 	}
-	return nil
+	if err := grow(d, &d.half, windows, false); err != nil {
+		return err
+	}
+	return grow(d, &d.factor, factor, false)
 }
 
-// shape is the kernels' arguments.
+// unfolded is how many elements the unfolded windows have.
+func (c *conv) unfolded() int { return c.rowsTotal() * c.taps * c.cin }
+
+// with is the kernels' arguments.
 func (c *conv) with(args ...any) []any {
 	return append(args, uint32(c.rowsTotal()), uint32(c.time), uint32(c.cin), uint32(c.cout), uint32(c.taps), uint32(c.dilation))
 }
 
-// windows is the matrix of unfolded windows, in scratch.
-func (c *conv) windows() driver.Matrix {
-	return driver.Matrix{Memory: c.b.device.space, Rows: c.rowsTotal(), Cols: c.taps * c.cin}
+// kernel is our own product in the graph's precision.
+func (c *conv) kernel(name string) string {
+	if c.b.precision == Float32 {
+		return name
+	}
+	return name + "_" + c.b.precision.String()
 }
 
-func (c *conv) unfold(x *driver.Buffer[float32]) error {
-	n := c.rowsTotal() * c.taps * c.cin
-	return c.b.device.each("unfold", n, x, c.b.device.space, uint32(n), uint32(c.time), uint32(c.cin), uint32(c.taps), uint32(c.dilation))
+// multiply queues a product by cuBLAS in the graph's precision.
+func (c *conv) multiply(a, b driver.Matrix, beta float32, y driver.Matrix) error {
+	math := driver.FP32
+	if c.b.precision == TF32 {
+		math = driver.TF32
+	}
+	return c.b.device.multiply(math, a, b, beta, y)
+}
+
+// rounded is a matrix as a factor of a product by cuBLAS: itself, or a copy in bfloat16 in scratch that nothing else is in.
+func (c *conv) rounded(rows, cols int, x *driver.Buffer[float32], scratch *driver.Buffer[driver.BFloat16]) (driver.Matrix, error) {
+	m := driver.Matrix{Memory: x, Rows: rows, Cols: cols}
+	if c.b.precision != BF16 {
+		return m, nil
+	}
+	m.Memory = scratch
+	return m, c.b.device.each("to_bf16", rows*cols, x, scratch, uint32(rows*cols))
+}
+
+// unfold is the matrix of x's unfolded windows, in scratch.
+func (c *conv) unfold(x *driver.Buffer[float32]) (driver.Matrix, error) {
+	d, n := c.b.device, c.unfolded()
+	m := driver.Matrix{Memory: d.space, Rows: c.rowsTotal(), Cols: c.taps * c.cin}
+	name := "unfold"
+	if c.b.precision == BF16 {
+		m.Memory, name = d.half, "unfold_bf16"
+	}
+	return m, d.each(name, n, x, m.Memory, uint32(n), uint32(c.time), uint32(c.cin), uint32(c.taps), uint32(c.dilation))
 }
 
 func (c *conv) gpu(in []operand, out *driver.Buffer[float32]) error {
 	d := c.b.device
 	if !c.byBLAS() {
-		return d.launch("conv_rows", tiles(c.rowsTotal(), c.cout), c.with(in[0].buf, in[1].buf, in[2].buf, out)...)
+		return d.launch(c.kernel("conv_rows"), tiles(c.rowsTotal(), c.cout), c.with(in[0].buf, in[1].buf, in[2].buf, out)...)
 	}
-	if err := c.unfold(in[0].buf); err != nil {
+	x, err := c.unfold(in[0].buf)
+	if err != nil {
+		return err
+	}
+	w, err := c.rounded(c.taps*c.cin, c.cout, in[1].buf, d.factor)
+	if err != nil {
 		return err
 	}
 	if err := d.each("fill_rows", out.Len(), in[2].buf, out, uint32(out.Len()), uint32(c.cout)); err != nil {
 		return err
 	}
-	w := driver.Matrix{Memory: in[1].buf, Rows: c.taps * c.cin, Cols: c.cout}
-	return d.multiply(c.windows(), w, 1, driver.Matrix{Memory: out, Rows: c.rowsTotal(), Cols: c.cout})
+	return c.multiply(x, w, 1, driver.Matrix{Memory: out, Rows: c.rowsTotal(), Cols: c.cout})
 }
 
 func (c *conv) gpuDX(in []operand, out *driver.Buffer[float32]) error {
 	d := c.b.device
 	if !c.byBLAS() {
-		return d.launch("conv_dx", tiles(c.rowsTotal(), c.cin), c.with(in[0].buf, in[1].buf, out)...)
+		return d.launch(c.kernel("conv_dx"), tiles(c.rowsTotal(), c.cin), c.with(in[0].buf, in[1].buf, out)...)
 	}
-	dy := driver.Matrix{Memory: in[1].buf, Rows: c.rowsTotal(), Cols: c.cout}
-	w := driver.Matrix{Memory: in[0].buf, Rows: c.taps * c.cin, Cols: c.cout, Transposed: true}
-	if err := d.multiply(dy, w, 0, c.windows()); err != nil {
+	dy, err := c.rounded(c.rowsTotal(), c.cout, in[1].buf, d.factor)
+	if err != nil {
+		return err
+	}
+	w, err := c.rounded(c.taps*c.cin, c.cout, in[0].buf, d.half)
+	if err != nil {
+		return err
+	}
+	w.Transposed = true
+	if err := c.multiply(dy, w, 0, driver.Matrix{Memory: d.space, Rows: c.rowsTotal(), Cols: c.taps * c.cin}); err != nil {
 		return err
 	}
 	return d.each("fold", out.Len(), d.space, out, uint32(out.Len()), uint32(c.time), uint32(c.cin), uint32(c.taps), uint32(c.dilation))
@@ -96,16 +153,19 @@ func (c *conv) gpuDW(in []operand, out *driver.Buffer[float32]) error {
 		if n > 1 {
 			to = d.space
 		}
-		if err := d.launch("conv_dw", tiles(c.taps*c.cin, c.cout)*n, append(c.with(in[0].buf, in[1].buf, to), uint32(n))...); err != nil || n == 1 {
+		if err := d.launch(c.kernel("conv_dw"), tiles(c.taps*c.cin, c.cout)*n, append(c.with(in[0].buf, in[1].buf, to), uint32(n))...); err != nil || n == 1 {
 			return err
 		}
 		return d.each("sum_parts", out.Len(), d.space, out, uint32(out.Len()), int32(n))
 	}
-	if err := c.unfold(in[0].buf); err != nil {
+	x, err := c.unfold(in[0].buf)
+	if err != nil {
 		return err
 	}
-	x := c.windows()
 	x.Transposed = true
-	return d.multiply(x, driver.Matrix{Memory: in[1].buf, Rows: c.rowsTotal(), Cols: c.cout}, 0,
-		driver.Matrix{Memory: out, Rows: c.taps * c.cin, Cols: c.cout})
+	dy, err := c.rounded(c.rowsTotal(), c.cout, in[1].buf, d.factor)
+	if err != nil {
+		return err
+	}
+	return c.multiply(x, dy, 0, driver.Matrix{Memory: out, Rows: c.taps * c.cin, Cols: c.cout})
 }

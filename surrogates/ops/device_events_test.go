@@ -53,8 +53,8 @@ func TestDeviceOrders(t *testing.T) {
 		}
 		for row, want := range rows {
 			var got []int32
-			for _, k := range o.key[o.ranges[2*row]:o.ranges[2*row+1]] {
-				got = append(got, k+int32(row%time/c.dilation))
+			for _, k := range o.key[o.ranges[3*row]:o.ranges[3*row+1]] {
+				got = append(got, k+o.ranges[3*row+2])
 			}
 			slices.Sort(got)
 			slices.Sort(want)
@@ -63,14 +63,15 @@ func TestDeviceOrders(t *testing.T) {
 			}
 		}
 		for s, want := range synapses {
-			got := o.row[o.start[s]:o.start[s+1]]
+			var got []int32
+			for b := range batch {
+				span := o.span[2*(s*batch+b):]
+				for _, t := range o.bin[span[0]:span[1]] {
+					got = append(got, int32(b*time)+t)
+				}
+			}
 			if !slices.Equal(got, want) {
 				t.Fatalf("%+v: synapse %d has rows %v, want %v", c, s, got, want)
-			}
-			for i := o.start[s]; i < o.start[s+1]; i++ {
-				if o.bin[i] != o.row[i]%time {
-					t.Fatalf("bin %d of row %d", o.bin[i], o.row[i])
-				}
 			}
 		}
 		if n := testing.AllocsPerRun(5, func() { _ = e.Prepare() }); n > 0 {

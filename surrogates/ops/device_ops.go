@@ -4,11 +4,10 @@ import "neq/cuda/driver"
 
 // The GPU's bodies of the ops. Each says where it needs scratch, when the graph is built.
 
-func (b *Builder) eventConvGPU(e *Events, channels int) gpuBody {
+func (b *Builder) eventConvGPU(channels int) gpuBody {
 	return func(in []operand, out *driver.Buffer[float32]) error {
 		s := b.batch.now
-		return b.device.each("event_rows", out.Len(), in[0].buf, s.key, s.ranges, in[1].buf, out,
-			uint32(out.Len()), int32(channels), int32(e.Time), int32(e.dilation))
+		return b.device.each("event_rows", out.Len(), in[0].buf, s.key, s.ranges, in[1].buf, out, uint32(out.Len()), int32(channels))
 	}
 }
 
@@ -21,8 +20,8 @@ func (b *Builder) eventGradGPU(e *Events, channels int) gpuBody {
 		if channels%gradSlice == 0 {
 			slice = gradSlice
 		}
-		return b.device.each("event_grad", out.Len(), in[0].buf, s.start, s.row, s.bin, out,
-			uint32(out.Len()), uint32(slice), int32(e.taps), int32(channels), int32(e.Time), int32(e.dilation))
+		return b.device.each("event_grad", out.Len(), in[0].buf, s.span, s.origin, s.bin, out,
+			uint32(out.Len()), uint32(slice), int32(e.Batch), int32(e.taps), int32(channels), int32(e.Time), int32(e.dilation))
 	}
 }
 

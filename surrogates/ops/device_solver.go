@@ -32,6 +32,7 @@ const (
 	devicePiece = 1 << 13 // elements of a piece, one block's work
 	pieceWords  = 5       // of nets_piece
 	statusWords = 4       // of nets_status: norm, norms, bad_step, clip and bad_parameter
+	reportEvery = 16      // steps between looks at it
 )
 
 // newDeviceSolver copies a solver's moments to the device.
@@ -136,7 +137,7 @@ func (g *deviceSolver) step(k nets.AdamStep, most float64, step uint64) error {
 			float32(1-k.Beta2), float32(k.Epsilon), float32(k.StepM), float32(k.StepG), float32(k.Denom)); err != nil {
 			return err
 		}
-		if clipped == 0 || g.waiting {
+		if clipped == 0 || g.waiting || step%reportEvery != 0 {
 			return nil
 		}
 		g.waiting = true
@@ -175,8 +176,13 @@ func (s *Solver) take(words []uint64) {
 
 // stepOnDevice is Step on the device.
 func (s *Solver) stepOnDevice(lr float64) error {
-	if err := s.look(); err != nil {
-		return err
+	if s.gpu.failed != nil {
+		return s.gpu.failed
+	}
+	if (s.step+1)%reportEvery == 0 {
+		if err := s.look(); err != nil {
+			return err
+		}
 	}
 	step, product := s.step, s.product
 	s.advance(lr)

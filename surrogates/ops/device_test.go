@@ -138,7 +138,7 @@ func TestSolverRefusesOnGPU(t *testing.T) {
 		on.place(t, grads)
 		good := on.place(t, tensors(3))
 		err := s.Step(params, grads, 0.1) // queued: what is wrong shows later
-		for i := 0; err == nil && i < 5; i++ {
+		for i := 0; err == nil && i < 2*reportEvery; i++ {
 			if err = s.Step(params, good, 0.1); err == nil {
 				err = on.device.Wait()
 			}
@@ -166,7 +166,7 @@ func TestNoBodyForGPU(t *testing.T) {
 		return
 	}
 	d := device(t, DeviceOptions{})
-	b, err := NewDeviceBuilder(d, true)
+	b, err := NewDeviceBuilder(d, true, Float32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func (b *Builder) EventConv(e *Events, w, bias *G.Node) (*G.Node, error) {
 		db, err := b.columnSums(grad, c)
 		return G.Nodes{dw, db}, err
 	}
-	return b.apply("event convolution", tensor.Shape{e.Batch, e.Time, c}, newEventConvCPU(b, e, c), b.eventConvGPU(e, c), []bool{true, true}, diff, w, bias)
+	return b.apply("event convolution", tensor.Shape{e.Batch, e.Time, c}, newEventConvCPU(b, e, c), b.eventConvGPU(c), []bool{true, true}, diff, w, bias)
 }
 
 // eventConvCPU computes output rows; a part is a thread's share of the stretches, block of synapses by block, so that

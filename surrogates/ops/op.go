@@ -29,9 +29,10 @@ type Builder struct {
 	turn    int
 	places  [2]*resident // the same on a device
 
-	device *Device // nil: the CPU
-	batch  *DeviceBatch
-	held   []*resident // the graph's tensors on the device
+	device    *Device   // nil: the CPU
+	precision Precision // of a device's products
+	batch     *DeviceBatch
+	held      []*resident // the graph's tensors on the device
 }
 
 var serial atomic.Uint64 // ids that keep gorgonia from merging ops that hash alike
@@ -46,11 +47,11 @@ func NewBuilder(threads int, train bool, isa string) (*Builder, error) {
 	return &Builder{kernels: k, team: newTeam(threads), train: train}, nil
 }
 
-// NewDeviceBuilder is NewBuilder for a graph whose values are on a GPU.
-func NewDeviceBuilder(d *Device, train bool) (*Builder, error) {
+// NewDeviceBuilder is NewBuilder for a graph whose values are on a GPU, in float32, with products of a precision.
+func NewDeviceBuilder(d *Device, train bool, p Precision) (*Builder, error) {
 	b, err := NewBuilder(1, train, "")
 	if err == nil {
-		b.device = d
+		b.device, b.precision = d, p
 	}
 	return b, err
 }

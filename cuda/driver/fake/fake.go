@@ -6,7 +6,9 @@
 package fake
 
 import (
+	"bytes"
 	_ "embed"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
@@ -73,4 +75,31 @@ func Environ(dir string, blas bool, settings string, twins ...string) []string {
 		path += ":" + filepath.Join(dir, "blas")
 	}
 	return append(os.Environ(), "LD_LIBRARY_PATH="+path, "FAKE_CUDA="+settings, "FAKE_CUDA_TWINS="+strings.Join(twins, ":"))
+}
+
+// countsVariable names the file that the driver counts in.
+const countsVariable = "FAKE_CUDA_COUNTS"
+
+// Counts are the calls made to the driver in a context so far: all of them, and among them launches of kernels and
+// products of cuBLAS, launches of graphs, those that wait for the device, copies and fills, and allocations. A call that
+// is captured is counted when it is captured.
+type Counts struct{ Calls, Launches, Graphs, Waits, Copies, Allocations int64 }
+
+// Count reads the counts of this process, a child of a Lab.
+func Count() (Counts, error) {
+	var c Counts
+	b, err := os.ReadFile(os.Getenv(countsVariable))
+	if err == nil {
+		err = binary.Read(bytes.NewReader(b), binary.NativeEndian, &c)
+	}
+	if err != nil {
+		return Counts{}, fmt.Errorf("fake driver: its counts: %w", err)
+	}
+	return c, nil
+}
+
+// Since is what was counted between a count before and this one.
+func (c Counts) Since(before Counts) Counts {
+	return Counts{c.Calls - before.Calls, c.Launches - before.Launches, c.Graphs - before.Graphs, c.Waits - before.Waits,
+		c.Copies - before.Copies, c.Allocations - before.Allocations}
 }

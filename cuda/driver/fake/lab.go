@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
@@ -57,9 +58,12 @@ type Lab struct {
 	err   error
 }
 
-// Built is the folder of the fake driver and the twins' shared objects.
+// Built is the folder of the fake driver and the twins' shared objects. A test skips where there is no gcc.
 func (l *Lab) Built(t testing.TB) (dir string, twins []string) {
 	t.Helper()
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("needs gcc to build a driver for tests: apt-get install gcc")
+	}
 	l.once.Do(func() {
 		if l.dir, l.err = os.MkdirTemp("", "fake-driver"); l.err != nil {
 			return
@@ -97,8 +101,12 @@ func (l *Lab) Within(t *testing.T, settings string, blas bool, env ...string) bo
 	for _, part := range strings.Split(t.Name(), "/") {
 		form = append(form, "^"+part+"$")
 	}
+	counts := filepath.Join(t.TempDir(), "counts")
+	if err := os.WriteFile(counts, make([]byte, binary.Size(Counts{})), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	c := exec.Command("/proc/self/exe", "-test.run", strings.Join(form, "/"), "-test.v")
-	c.Env = append(append(Environ(dir, blas, settings, twins...), inside+"="+t.Name()), env...)
+	c.Env = append(append(Environ(dir, blas, settings, twins...), inside+"="+t.Name(), countsVariable+"="+counts), env...)
 	out, err := c.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
 		t.Errorf("on the fake driver (%s): %v\n%s", settings, err, out)

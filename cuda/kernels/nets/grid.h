@@ -54,6 +54,19 @@ FN float warp_sum(float x) {
   }
   return x;
 }
+// d += a b on the tensor cores, by a warp: a 16 x 16 and b 16 x 8 of bfloat16, or 16 x 8 and 8 x 8 of TF32, laid out over
+// its registers as PTX says (ISA 7.0, "Matrix Fragments for mma.m16n8k16" and "m16n8k8").
+#define MMA(SHAPE, TYPE, d, a, b)                                                                                      \
+  __asm__ volatile("mma.sync.aligned." SHAPE ".row.col.f32." TYPE "." TYPE ".f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};" \
+                   : "+f"((d)[0]), "+f"((d)[1]), "+f"((d)[2]), "+f"((d)[3])                                            \
+                   : "r"((a)[0]), "r"((a)[1]), "r"((a)[2]), "r"((a)[3]), "r"((b)[0]), "r"((b)[1]))
+#define MMA_BF16(d, a, b) MMA("m16n8k16", "bf16", d, a, b)
+#define MMA_TF32(d, a, b) MMA("m16n8k8", "tf32", d, a, b)
+FN unsigned short round_bf16(float x) {
+  unsigned short y;
+  __asm__("cvt.rn.bf16.f32 %0, %1;" : "=h"(y) : "f"(x));
+  return y;
+}
 #define NEEDS(p, n) // so many elements of p are read or written: twins check it
 #endif
 #endif

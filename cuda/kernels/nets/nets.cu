@@ -12,40 +12,52 @@ enum { ACT_RELU, ACT_GELU, ACT_SILU, ACT_TANH };
   unsigned i = BLOCK * BLOCK_THREADS + THREAD;                                                                         \
   if (i >= (n)) return
 
-// The convolution over spike events: out[row] = bias + the sum over the events e of the row's window of
-// w[key[e] + step], step = bin / dilation; range[row] is the first event and the one past the last.
+// The convolution over spike events: out[row] = bias + the sum over the events e of the row's window of w[key[e] + step].
+// range [rows][3] is the first event, the one past the last, and the step; they are of one phase (bin modulo dilation),
+// and a key is synapse*taps less the event's own step, bin/dilation.
 KERNEL(event_rows, const float *, w, const int *, key, const int *, range, const float *, bias, float *, out, unsigned,
-       n, int, channels, int, time, int, dilation) {
-  NEEDS(range, n / channels * 2);
+       n, int, channels) {
+  NEEDS(range, n / channels * 3);
   NEEDS(bias, channels);
   NEEDS(out, n);
   EACH(i, n);
   unsigned row = i / channels, c = i % channels;
-  int step = row % time / dilation, last = range[2 * row + 1];
+  int last = range[3 * row + 1], step = range[3 * row + 2];
   float s = bias[c];
 #pragma GCC unroll 4
-  for (int e = range[2 * row]; e < last; e++) {
+  for (int e = range[3 * row]; e < last; e++) {
     NEEDS(key + e, 1);
     s += w[(unsigned)(key[e] + step) * (unsigned)channels + c];
   }
   out[i] = s;
 }
 
-// dw [synapse][tap][channel] is the sum over the synapse's events of dout[row + tap * dilation] within the window. Threads
-// go slice by slice of so many channels, so that those that run at a time read little of dout, again and again.
-KERNEL(event_grad, const float *, dout, const int *, start, const int *, row, const int *, bin, float *, dw, unsigned,
-       n, unsigned, slice, int, taps, int, channels, int, time, int, dilation) {
-  NEEDS(start, n / taps / channels + 1);
+// dw [synapse][tap][channel] is the sum over the synapse's events of dout[row + tap * dilation] within the window. span
+// [synapse][window][2] is the first of its events in a window and the one past the last, bin their ms, of which the
+// window's first is origin. Threads go slice by slice of so many channels, so that those that run at a time read little
+// of dout, again and again.
+KERNEL(event_grad, const float *, dout, const int *, span, const int *, origin, const int *, bin, float *, dw, unsigned,
+       n, unsigned, slice, int, batch, int, taps, int, channels, int, time, int, dilation) {
+  NEEDS(span, (int64_t)n / taps / channels * batch * 2);
+  NEEDS(origin, batch);
+  NEEDS(dout, (int64_t)batch * time * channels);
   NEEDS(dw, n);
   EACH(i, n);
   unsigned filters = n / channels, at = i / slice % filters, c = i / slice / filters * slice + i % slice;
-  unsigned s = at / taps;
-  int64_t lag = (int64_t)(at % taps) * dilation;
-  int last = start[s + 1];
+  int64_t reach = (int64_t)(at % taps) * dilation;
+  const int lag = reach < time ? (int)reach : time;
+  const int *of = span + (uint64_t)(at / taps) * batch * 2;
+  const float *d = dout + c;
   float sum = 0;
+  for (int b = 0; b < batch; b++, d += (int64_t)time * channels) {
+    const int last = of[2 * b + 1], off = lag - origin[b];
 #pragma GCC unroll 4
-  for (int e = start[s]; e < last; e++)
-    if (bin[e] + lag < time) sum += dout[(row[e] + lag) * channels + c];
+    for (int e = of[2 * b]; e < last; e++) {
+      NEEDS(bin + e, 1);
+      int t = bin[e] + off;
+      if (t < time) sum += d[(unsigned)t * (unsigned)channels];
+    }
+  }
   dw[at * channels + c] = sum;
 }
 
@@ -245,5 +257,6 @@ KERNEL(norm_grad, const float *, x, const float *, stats, const float *, gamma, 
   dx[i] = gamma[c] * inv * d;
 }
 
+#include "gather.cuh"
 #include "conv.cuh"
 #include "solver.cuh"

@@ -7,6 +7,16 @@ FN float bits_float(int32_t i) {
   return f;
 }
 
+// To TF32, 10 bits of mantissa, to nearest even; NaN and infinity stay.
+FN float round_tf32(float x) {
+  uint32_t u;
+  __builtin_memcpy(&u, &x, 4);
+  uint32_t r = (u + 0xfff + (u >> 13 & 1)) & ~0x1fffu;
+  r = (u & 0x7f800000) == 0x7f800000 ? u : r;
+  __builtin_memcpy(&x, &r, 4);
+  return x;
+}
+
 // exp to 2 ulp: 2^n times a polynomial on [-ln2/2, ln2/2] (Cephes expf coefficients); 0 below -87, 2^127 at 88 up.
 FN float exp_f(float x) {
   x = x > 88.0f ? 88.0f : x;

@@ -23,6 +23,8 @@
 #define ROOT_D(x) sqrt(x)
 #define TAKE(counter, last) twin_take(counter, last)
 #define WARP_SUM(x) twin_warp_sum(x)
+#define MMA_BF16(d, a, b) twin_mma(d, a, b, 1)
+#define MMA_TF32(d, a, b) twin_mma(d, a, b, 0)
 #define NEEDS(p, n) twin_needs(p, sizeof *(p), n, #p)
 
 enum { TWIN_THREADS = 1024, TWIN_STACK = 1 << 16 };
@@ -61,6 +63,32 @@ static __attribute__((unused)) float twin_warp_sum(float x) {
     twin_sync();
   }
   return x;
+}
+// Round to nearest even; NaN is the one that cvt.rn.bf16.f32 gives.
+static inline uint16_t round_bf16(float x) {
+  uint32_t u;
+  memcpy(&u, &x, 4);
+  return (u & 0x7fffffff) > 0x7f800000 ? 0x7fff : (u + 0x7fff + (u >> 16 & 1)) >> 16;
+}
+// d += a b by the threads of a warp, whose registers hold them as PTX lays them out.
+static __attribute__((unused)) void twin_mma(float *d, const uint32_t *a, const uint32_t *b, int half) {
+  static __thread uint32_t lane_a[TWIN_THREADS][4], lane_b[TWIN_THREADS][2];
+  memcpy(lane_a[twin.thread], a, sizeof lane_a[0]);
+  memcpy(lane_b[twin.thread], b, sizeof lane_b[0]);
+  twin_sync();
+  const int warp = twin.thread & ~31, group = twin.thread % 32 / 4, four = twin.thread % 4, each = half ? 8 : 4;
+  for (int i = 0; i < 4; i++) {
+    const int row = group + i / 2 * 8, column = 2 * four + i % 2;
+    for (int k = 0; k < 2 * each; k++) {
+      const int holder = half ? k % 8 / 2 : k % 4;
+      uint32_t x = lane_a[warp + row % 8 * 4 + holder][row / 8 + k / each * 2], y = lane_b[warp + column * 4 + holder][k / each];
+      if (half) x = k % 2 ? x & 0xffff0000 : x << 16, y = k % 2 ? y & 0xffff0000 : y << 16;
+      float p, q;
+      memcpy(&p, &x, 4), memcpy(&q, &y, 4);
+      d[i] += p * q;
+    }
+  }
+  twin_sync();
 }
 static void twin_start(void) {
   for (;;) {

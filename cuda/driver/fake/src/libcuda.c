@@ -5,6 +5,7 @@
 #include "cuda.h"
 #include "twin.h"
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,7 +22,9 @@ enum { GUARD = 4096, PATTERN = 0xA5, FRESH = 0xFB };
    major=9 minor=0 compute capability                 exit=N      cuInit calls exit(N)
    context=N       what cuCtxCreate returns           isa=N       the newest PTX taken, 85 for 8.5
    jit=N           what module loading returns        lost=N      from call N in a context on, all fail with 719
-   lostcode=N      or with this                       pinned=N    bytes of host memory that can be pinned */
+   lostcode=N      or with this                       pinned=N    bytes of host memory that can be pinned
+   capture=N       what ending a capture returns
+   FAKE_CUDA_COUNTS names a file of 8 * COUNTED bytes, into which it counts: see Counts in fake.go. */
 static long long setting(const char *name, long long otherwise) {
   const char *s = getenv("FAKE_CUDA");
   size_t n = strlen(name);
@@ -82,8 +85,23 @@ static int started;
 
 static size_t capacity(void) { return setting("memory", 64 << 20); }
 
+/* Every call in a context is counted; a wait is one that returns when the device has done something. */
+enum { CALLS, LAUNCHES, GRAPHS, WAITS, COPIES, ALLOCATIONS, COUNTED };
+static void count(int what) {
+  static long long *to, none[COUNTED];
+  if (!to) {
+    const char *path = getenv("FAKE_CUDA_COUNTS");
+    int f = path ? open(path, O_RDWR) : -1;
+    void *p = f < 0 ? MAP_FAILED : mmap(0, sizeof none, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
+    to = p == MAP_FAILED ? none : p;
+    if (f >= 0) close(f);
+  }
+  __sync_add_and_fetch(to + what, 1);
+}
+
 /* Every call in a context begins so. */
 static int enter(void) {
+  count(CALLS);
   if (!started) return wrong(3, "a call before cuInit");
   if (!now) return wrong(201, "a call without a context: not on the context's thread?");
   if (now->destroyed) return wrong(709, "a call in a destroyed context");
@@ -211,7 +229,7 @@ static int stream_ok(CUstream s) {
 }
 #define STREAM(s) do { int e_ = stream_ok(s); if (e_) return e_; } while (0)
 int fake_enqueue(void *s, int (*f)(void *), const void *data, size_t n) {
-  ENTER;
+  ENTER; count(LAUNCHES);
   STREAM((CUstream)s);
   op *o = queue(s, CALL);
   o->call = f, o->data = memcpy(malloc(n), data, n), o->n = n;
@@ -282,7 +300,7 @@ CUresult cuCtxDestroy(CUcontext c) {
 }
 CUresult cuCtxSetCurrent(CUcontext c) { now = c; return 0; }
 CUresult cuCtxGetCurrent(CUcontext *c) { *c = now; return 0; }
-CUresult cuCtxSynchronize(void) { ENTER; return run_all(); }
+CUresult cuCtxSynchronize(void) { ENTER; count(WAITS); return run_all(); }
 
 /* --- memory --- */
 CUresult cuMemGetInfo(size_t *f, size_t *total) {
@@ -291,7 +309,7 @@ CUresult cuMemGetInfo(size_t *f, size_t *total) {
   return 0;
 }
 CUresult cuMemAlloc(CUdeviceptr *p, size_t n) {
-  ENTER;
+  ENTER; count(ALLOCATIONS);
   if (!n) return wrong(1, "cuMemAlloc of 0 bytes");
   if (n > capacity() - now->held) return 2;
   buffer *b = take(n, 0);
@@ -301,7 +319,7 @@ CUresult cuMemAlloc(CUdeviceptr *p, size_t n) {
   return 0;
 }
 CUresult cuMemFree(CUdeviceptr p) {
-  ENTER;
+  ENTER; count(WAITS);
   for (buffer *b = buffers; b; b = b->next)
     if (!b->pinned && b->at == (char *)p) {
       if (b->freed) return wrong(1, "cuMemFree for the second time");
@@ -314,7 +332,7 @@ CUresult cuMemFree(CUdeviceptr p) {
   return wrong(1, "cuMemFree of what is no buffer");
 }
 CUresult cuMemHostAlloc(void **p, size_t n, unsigned flags) {
-  ENTER;
+  ENTER; count(ALLOCATIONS);
   if (!n || flags) return wrong(1, "cuMemHostAlloc(%zu, %u)", n, flags);
   if ((long long)(pinned_bytes + n) > setting("pinned", 1 << 30)) return 2;
   buffer *b = take(n, 1);
@@ -324,7 +342,7 @@ CUresult cuMemHostAlloc(void **p, size_t n, unsigned flags) {
   return 0;
 }
 CUresult cuMemFreeHost(void *p) {
-  ENTER;
+  ENTER; count(WAITS);
   buffer *b = containing(p, 1, 1);
   if (!b || b->at != (char *)p) return wrong(1, "cuMemFreeHost of what is not pinned");
   for (CUstream s = now->streams; s; s = s->next)
@@ -339,12 +357,13 @@ CUresult cuMemFreeHost(void *p) {
 }
 /* A copy to or from memory that is not pinned is done when the call returns. */
 static int copy(void *dst, const void *src, size_t n, CUstream s, int host, const void *device) {
-  ENTER;
+  ENTER; count(COPIES);
   STREAM(s);
   if (!fake_range(device, n)) return wrong(1, "a copy of %zu bytes that are not in one living buffer", n);
   const void *h = host == 1 ? src : dst;
   if (host && !containing(h, n, 1)) {
     if (containing(h, 1, 1)) return wrong(1, "a copy beyond pinned memory");
+    count(WAITS);
     int e = drain(s);
     if (!e) memcpy(dst, src, n);
     return e;
@@ -360,7 +379,7 @@ CUresult cuMemcpyDtoDAsync(CUdeviceptr d, CUdeviceptr from, size_t n, CUstream s
   return copy((void *)d, (void *)from, n, s, 0, (void *)d);
 }
 CUresult cuMemsetD8Async(CUdeviceptr d, unsigned char v, size_t n, CUstream s) {
-  ENTER;
+  ENTER; count(COPIES);
   STREAM(s);
   if (!fake_range((void *)d, n)) return wrong(1, "a fill of %zu bytes that are not in one living buffer", n);
   op *o = queue(s, FILL);
@@ -378,14 +397,14 @@ CUresult cuStreamCreate(CUstream *s, unsigned flags) {
   return 0;
 }
 CUresult cuStreamDestroy(CUstream s) {
-  ENTER;
+  ENTER; count(WAITS);
   STREAM(s);
   int e = drain(s);
   s->freed = 1;
   return e;
 }
 CUresult cuStreamSynchronize(CUstream s) {
-  ENTER;
+  ENTER; count(WAITS);
   STREAM(s);
   int e = drain(s);
   return e ? e : all_guards();
@@ -430,7 +449,7 @@ CUresult cuStreamWaitEvent(CUstream s, CUevent e, unsigned flags) {
   o->event = e, o->serial = e->recorded;
   return 0;
 }
-CUresult cuEventSynchronize(CUevent e) { ENTER; EVENT(e); return pass(e); }
+CUresult cuEventSynchronize(CUevent e) { ENTER; count(WAITS); EVENT(e); return pass(e); }
 CUresult cuEventQuery(CUevent e) {
   ENTER;
   EVENT(e);
@@ -465,7 +484,7 @@ CUresult cuStreamEndCapture(CUstream s, CUgraph *g) {
   if (!s->into) return wrong(1, "cuStreamEndCapture of a stream that is not captured");
   *g = s->into;
   s->into = 0;
-  return (*g)->broken ? 901 : 0;
+  return (*g)->broken ? 901 : setting("capture", 0);
 }
 CUresult cuGraphInstantiateWithFlags(CUgraphExec *e, CUgraph g, unsigned long long flags) {
   ENTER;
@@ -476,7 +495,7 @@ CUresult cuGraphInstantiateWithFlags(CUgraphExec *e, CUgraph g, unsigned long lo
 }
 CUresult cuGraphDestroy(CUgraph g) { ENTER; free(g); return 0; }
 CUresult cuGraphLaunch(CUgraphExec e, CUstream s) {
-  ENTER;
+  ENTER; count(GRAPHS);
   STREAM(s);
   if (e->freed || e->ctx != now) return wrong(400, "a graph that does not live here");
   for (op *o = e->first; o; o = o->next) {

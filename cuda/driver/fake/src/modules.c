@@ -122,7 +122,7 @@ CUresult cuFuncSetAttribute(CUfunction f, CUfunction_attribute a, int v) {
 }
 CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
                         CUstream s, void **arg, void **extra) {
-  ENTER;
+  ENTER; count(LAUNCHES);
   STREAM(s);
   if (f->mod->unloaded || f->mod->ctx != now) return wrong(400, "a kernel whose module does not live here");
   if (!gx || !gy || !gz || !bx || !by || !bz || gy > 65535 || gz > 65535 || bz > 64 || (unsigned long)bx * by * bz > 512 || extra)
