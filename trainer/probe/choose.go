@@ -1,0 +1,147 @@
+package probe
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// input is a set of synapses that a probe drives together.
+type input struct {
+	Name     string
+	Synapses []int
+}
+
+// two chooses the inputs A and B: those named, else the first two groups of excitatory synapses, else the two regions
+// that the first group lies in, else that group in two halves, the nearer and the farther one.
+func two(a About, o Options) (A, B input, err error) {
+	if (o.A == "") != (o.B == "") {
+		return A, B, fmt.Errorf("one input is named, %q: name both", o.A+o.B)
+	}
+	if o.A != "" {
+		if A, err = a.named(o.A); err != nil {
+			return A, B, err
+		}
+		B, err = a.named(o.B)
+		return A, B, err
+	}
+	var exc []int
+	for g := range a.Groups {
+		if a.Groups[g].Excitatory && a.Groups[g].Count > 0 {
+			exc = append(exc, g)
+		}
+	}
+	if len(exc) == 0 {
+		return A, B, fmt.Errorf("%s has no excitatory synapses to drive", a.Name)
+	}
+	if len(exc) > 1 {
+		return a.group(exc[0]), a.group(exc[1]), nil
+	}
+	all := a.group(exc[0])
+	if len(all.Synapses) < 2 {
+		return A, B, fmt.Errorf("group %q has one synapse: two inputs need two", all.Name)
+	}
+	regions := map[string][]int{}
+	var order []string
+	for _, i := range all.Synapses {
+		r := a.Synapses[i].Region
+		if regions[r] == nil {
+			order = append(order, r)
+		}
+		regions[r] = append(regions[r], i)
+	}
+	if len(order) > 1 {
+		return input{order[0], regions[order[0]]}, input{order[1], regions[order[1]]}, nil
+	}
+	slices.SortStableFunc(all.Synapses, func(i, j int) int {
+		switch d := a.Synapses[i].Distance - a.Synapses[j].Distance; {
+		case d < 0:
+			return -1
+		case d > 0:
+			return 1
+		}
+		return 0
+	})
+	// equal halves of an odd number leave the middle one out
+	n := len(all.Synapses) / 2
+	near, far := all.Synapses[:n], all.Synapses[len(all.Synapses)-n:]
+	if a.Synapses[near[0]].Distance == a.Synapses[far[n-1]].Distance {
+		return input{"first half of " + all.Name, near}, input{"second half of " + all.Name, far}, nil
+	}
+	return input{"nearer half of " + all.Name, near}, input{"farther half of " + all.Name, far}, nil
+}
+
+// group is the input of all synapses of a group.
+func (a *About) group(g int) input {
+	in := input{Name: a.Groups[g].Name}
+	for i := range a.Groups[g].Count {
+		in.Synapses = append(in.Synapses, a.Groups[g].First+i)
+	}
+	return in
+}
+
+// named is the input of a group's synapses, or of the excitatory ones of a region or a section.
+func (a *About) named(name string) (input, error) {
+	in := input{Name: name}
+	known := map[string]bool{}
+	for i, s := range a.Synapses {
+		g := a.Groups[s.Group]
+		known[g.Name] = true
+		if g.Excitatory && s.Region != "" {
+			known[s.Region] = true
+		}
+		if name == g.Name || g.Excitatory && name != "" && (name == s.Region || name == s.Section || name == s.Site) {
+			in.Synapses = append(in.Synapses, i)
+		}
+	}
+	if len(in.Synapses) == 0 {
+		var names []string
+		for n := range known {
+			names = append(names, n)
+		}
+		slices.Sort(names)
+		return in, fmt.Errorf("no synapses are called %q or lie there: there are %s, and sections such as apic[50]", name, strings.Join(names, ", "))
+	}
+	return in, nil
+}
+
+// chain is a sequence of synapses along one unbranched path, from the soma outwards, one at a site: the first
+// excitatory group's along the path to its farthest tip, within the last um of it. On a point neuron it is that many of
+// the group's synapses.
+func chain(a About, most int, reach float64) (input, error) {
+	g := slices.IndexFunc(a.Groups, func(g Group) bool { return g.Excitatory && g.Count > 1 })
+	if g < 0 {
+		return input{}, fmt.Errorf("%s has no group of excitatory synapses to choose a sequence from", a.Name)
+	}
+	all := a.group(g)
+	far := all.Synapses[0]
+	for _, i := range all.Synapses {
+		if a.Synapses[i].Distance > a.Synapses[far].Distance {
+			far = i
+		}
+	}
+	if a.Synapses[far].Distance == 0 || a.Synapses[far].Parent < 0 {
+		in := input{Name: all.Name, Synapses: all.Synapses[:min(most, len(all.Synapses))]}
+		return in, nil
+	}
+	in := input{Name: "the path to " + a.Synapses[far].Site}
+	for i, tip := far, a.Synapses[far].Distance; i >= 0 && tip-a.Synapses[i].Distance <= reach; i = a.Synapses[i].Parent {
+		in.Synapses = append(in.Synapses, i)
+	}
+	slices.Reverse(in.Synapses)
+	return in.thin(most), nil
+}
+
+// thin keeps at most n synapses, evenly chosen.
+func (in input) thin(n int) input {
+	if len(in.Synapses) <= n {
+		return in
+	}
+	var kept []int
+	for k := range n {
+		kept = append(kept, in.Synapses[int(math.Round(float64(k)*float64(len(in.Synapses)-1)/float64(max(1, n-1))))])
+	}
+	in.Synapses = kept
+	return in
+}
