@@ -77,6 +77,9 @@ func (d *cpuDevice) Run(ctx context.Context, p *Program, b *Batch) error {
 	if b.Inputs != nil {
 		return fmt.Errorf("cuda: batch: the CPU takes events and draws no inputs")
 	}
+	if p.Tree != nil {
+		return d.runTree(ctx, p, b)
+	}
 	prog, err := cellsProgram(p, b)
 	if err != nil {
 		return err

@@ -10,6 +10,9 @@ import (
 
 // check says what is wrong with a program's tables, in words of the tables.
 func (p *Program) check() error {
+	if p.Tree != nil {
+		return p.checkTree()
+	}
 	k, ok := cells.Kernels()[p.Kernel]
 	switch {
 	case !ok:
@@ -74,6 +77,9 @@ func (b *Batch) check(p *Program) error {
 		if r < 0 || r >= len(p.States) {
 			return fmt.Errorf("cuda: batch: recorded state %d, the program has %d", r, len(p.States))
 		}
+	}
+	if p.Tree != nil {
+		return b.checkTree(p)
 	}
 	return nil
 }

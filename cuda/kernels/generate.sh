@@ -1,8 +1,8 @@
 #!/bin/sh
 # Writes what is generated from the kernel sources, or with --check says whether it is current:
 #   ptx/NAME.ptx     PTX of every NAME.cu one folder down (clang, no CUDA toolkit needed)
-#   cells/sources.h  a sum of the headers that package cells includes from this folder, so that Go's build cache,
-#                    which looks at a package's own folder alone, builds it again when one changes
+#   */sources.h      a sum of the headers that packages cells and trees include from other folders, so that Go's build
+#                    cache, which looks at a package's own folder alone, builds them again when one changes
 # Usage: generate.sh [--check]. CLANG names the compiler, clang-19 unless set: PTX differs between versions.
 set -eu
 cd "$(dirname "$0")"
@@ -11,7 +11,7 @@ check=${1:-}
 command -v "$clang" >/dev/null || { echo "generate.sh: $clang not found: install it (Debian: apt install clang-19)" >&2; exit 1; }
 new=$(mktemp -d)
 trap 'rm -rf "$new"' EXIT
-mkdir -p "$new/ptx" "$new/cells"
+mkdir -p "$new/ptx" "$new/cells" "$new/trees"
 
 for cu in */*.cu; do
   name=$(basename "$cu" .cu)
@@ -29,9 +29,12 @@ done
 { echo "// Made by ../generate.sh: do not edit. It changes with the headers one folder up, which Go's build cache does not"
   echo "// see. Sum of all of them:"
   echo "// $(cat ./*.h | sha256sum | cut -c1-64)"; } >"$new/cells/sources.h"
+{ echo "// Made by ../generate.sh: do not edit. It changes with the headers of other folders, which Go's build cache does not"
+  echo "// see. Sum of all of them:"
+  echo "// $(cat ./*.h mechanisms/*.h | sha256sum | cut -c1-64)"; } >"$new/trees/sources.h"
 
 stale=0
-for f in "$new"/ptx/*.ptx "$new/cells/sources.h"; do
+for f in "$new"/ptx/*.ptx "$new"/*/sources.h; do
   to=${f#"$new"/}
   if [ "$check" = --check ]; then
     cmp -s "$f" "$to" || { echo "$to is not what its sources make: run cuda/kernels/generate.sh" >&2; stale=1; }

@@ -1,0 +1,64 @@
+// A mechanism's own source run over the lanes of a node, one loop for each class (mechanisms/list.h). The loops see the
+// voltage and sum conductance and drive in arrays of their own: vb, gb, eb, and of calcium cab, ecab, icab.
+#define GET(n) for (int k = 0; k < (n); k++) ((real *)&z)[k] = x[k * B + l]
+#define PUT(n) for (int k = 0; k < (n); k++) x[k * B + l] = ((real *)&z)[k]
+#define LANES for (int l = 0; l < B; l++)
+
+#define DIRECT_PASSIVE(name, n)
+#define DIRECT_SYNAPSE(name, n)
+#define DIRECT_OHMIC(name, n)                                                    \
+  LANES {                                                                        \
+    name##_state z;                                                              \
+    GET(n);                                                                      \
+    z = name##_advance(z, vb[l], r, dt);                                         \
+    PUT(n);                                                                      \
+    real g = gb[l], ge = eb[l];                                                  \
+    name##_current(z, vb[l], r, &g, &ge);                                        \
+    gb[l] = g, eb[l] = ge;                                                       \
+  }
+#define DIRECT_DCAAP(name, n) DIRECT_OHMIC(name, n)
+#define DIRECT_CALCIUM(name, n)                                                  \
+  LANES {                                                                        \
+    name##_state z;                                                              \
+    GET(n);                                                                      \
+    z = name##_advance(z, vb[l], r, dt);                                         \
+    PUT(n);                                                                      \
+    real g = gb[l], ge = eb[l], ica = icab[l];                                   \
+    name##_current(z, vb[l], r, ecab[l], &g, &ge, &ica);                         \
+    gb[l] = g, eb[l] = ge, icab[l] = ica;                                        \
+  }
+#define DIRECT_CALCIUM_GATED(name, n)                                            \
+  LANES {                                                                        \
+    name##_state z;                                                              \
+    GET(n);                                                                      \
+    z = name##_advance(z, vb[l], r, cab[l], dt);                                 \
+    PUT(n);                                                                      \
+    real g = gb[l], ge = eb[l];                                                  \
+    name##_current(z, vb[l], r, &g, &ge);                                        \
+    gb[l] = g, eb[l] = ge;                                                       \
+  }
+// A pool: before the calcium currents of its node. TREES_POOL_END runs after them.
+#define DIRECT_POOL(name, n)                                                     \
+  LANES {                                                                        \
+    name##_state z;                                                              \
+    GET(n);                                                                      \
+    cab[l] = x[l], ecab[l] = name##_reversal(z, r), icab[l] = 0;                 \
+  }
+#define POOL_END(name, n)                                                        \
+  LANES {                                                                        \
+    name##_state z;                                                              \
+    GET(n);                                                                      \
+    z = name##_advance(z, r, icab[l]);                                           \
+    PUT(n);                                                                      \
+  }
+// A blocked synapse: its conductance from the stored exponentials, its block and slope at v.
+#define DIRECT_BLOCKED(name, n)                                                  \
+  {                                                                              \
+    const real *d = decay + 2 * o->table;                                        \
+    LANES {                                                                      \
+      name##_state z = {x[l] * d[0] - x[B + l] * d[1], 0};                       \
+      real g = gb[l], ge = eb[l];                                                \
+      name##_current(z, vb[l], r, &g, &ge);                                      \
+      gb[l] = g, eb[l] = ge;                                                     \
+    }                                                                            \
+  }
