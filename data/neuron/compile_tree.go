@@ -33,7 +33,7 @@ func compileTree(m *Model, cfg Config, o Options) (*Cell, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := treeMechanisms()
+	list := cuda.TreeMechanisms()
 	on, err := d.place(cable, list)
 	if err != nil {
 		return nil, err

@@ -144,7 +144,7 @@ func (d *Description) found(dir string) (*morphology.Morphology, error) {
 				return nil, keyError("neuron.morphology", "%q: want grown, or grown:SEED with a whole number", name)
 			}
 		}
-		return grow(n)
+		return morphology.Grow(n), nil
 	}
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".swc", ".asc":
