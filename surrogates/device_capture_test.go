@@ -13,7 +13,7 @@ import (
 // counted makes steps whose calls to the driver it counts, after enough others that every batch was captured.
 func counted(t *testing.T, steps int, step func(i int)) fake.Counts {
 	t.Helper()
-	const warm = 8
+	const warm = 6
 	for i := range warm {
 		step(i)
 	}
@@ -54,18 +54,18 @@ func testCaptured(t *testing.T, most int64) {
 	}{
 		{Spec{Family: "filter", Window: 9}, 13},
 		{Spec{Family: "fcn", Window: 6, Width: 19}, 13},
-		{Spec{Family: "tcn", Depth: 3, Width: 16, Kernels: []int{3}, Dilations: []int{2, 1, 4}, BatchNorm: true}, 40},
+		{Spec{Family: "tcn", Depth: 3, Width: 8, Kernels: []int{3}, Dilations: []int{2, 1, 4}, BatchNorm: true}, 40},
 	} {
 		var kept [2][][]float32
 		for i, o := range []ops.DeviceOptions{{NoGraphs: true}, {}} {
 			on := gpu(t, o)
 			n, g := open(t, c.spec, 7, 1, GraphOptions{Batch: 2, Time: 23, BurnIn: 6, Train: true, Device: on.device})
 			s := solver(t, n, ops.SolverOptions{ClipNorm: 0.5, Device: on.device})
-			train(t, n, g, s, 1, 12) // batches grow and shrink: captured steps are made anew
+			train(t, n, g, s, 1, 9) // batches grow and shrink: captured steps are made anew
 			kept[i] = weights(t, n, on.device)
 			targets, loss := drawTargets(2*23, 1, 1), LossWeights{Spike: 1, Voltage: 1}
 			drawEvents(g.Events(), 0.1, 1)
-			k := counted(t, 8, func(int) {
+			k := counted(t, 4, func(int) {
 				if err := g.Queue(targets, loss); err != nil {
 					t.Fatal(err)
 				}

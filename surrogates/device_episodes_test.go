@@ -70,15 +70,15 @@ func TestEpisodesOnGPU(t *testing.T) {
 	if !lab.Within(t, "", false) {
 		return
 	}
-	const count, duration, inputs, heads, B, T, burnIn = 5, 97, 6, 3, 3, 23, 5
+	const count, duration, inputs, heads, B, T, burnIn = 5, 97, 5, 3, 2, 17, 5
 	all := drawEpisodes(count, duration, inputs, heads)
 	events := 0
 	for _, x := range all {
 		events += len(x.bin)
 	}
 	for _, spec := range []Spec{
-		{Family: "filter", Window: 60}, {Family: "fcn", Window: 6, Width: 19},
-		{Family: "tcn", Depth: 2, Width: 6, Kernels: []int{4, 2}, Dilations: []int{3, 1}, BatchNorm: true},
+		{Family: "filter", Window: 60},
+		{Family: "tcn", Depth: 2, Width: 5, Kernels: []int{4, 2}, Dilations: []int{3, 1}, BatchNorm: true},
 		{Family: "tcn", Depth: 2, Width: 3, Kernels: []int{3, 2}, Dilations: []int{100, 1}}, // phases longer than the episode
 	} {
 		t.Run(spec.Title(), func(t *testing.T) {

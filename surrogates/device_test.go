@@ -317,20 +317,21 @@ func TestLostGPU(t *testing.T) {
 			on := gpu(t, ops.DeviceOptions{})
 			n, g := open(t, small[6].spec, small[6].inputs, 0, GraphOptions{Batch: 2, Time: 30, Train: true, Device: on.device})
 			s := solver(t, n, ops.SolverOptions{Device: on.device, ClipNorm: 1})
-			var saved [][]float32
+			var saved, state [][]float32
 			keep := func() error {
 				if err := n.ReadBack(on.device); err != nil {
-					return err
-				}
-				if err := s.ReadBack(); err != nil {
 					return err
 				}
 				saved = nil
 				for _, w := range n.weights {
 					saved = append(saved, slices.Clone(data(w.Value)))
 				}
+				if err := s.ReadBack(); err != nil {
+					return err
+				}
+				state = nil
 				for _, x := range s.State() {
-					saved = append(saved, slices.Clone(data(x.Value)))
+					state = append(state, slices.Clone(data(x.Value)))
 				}
 				return nil
 			}
@@ -351,7 +352,7 @@ func TestLostGPU(t *testing.T) {
 			if err := n.ReadBack(on.device); !errors.Is(err, driver.DeviceLost) {
 				t.Errorf("reading back from a lost GPU: %v", err)
 			}
-			if len(saved) == 0 {
+			if len(state) == 0 {
 				t.Fatal("lost before anything was read back: the test wants it later")
 			}
 			for i, w := range n.weights {
@@ -360,7 +361,7 @@ func TestLostGPU(t *testing.T) {
 				}
 			}
 			for i, x := range s.State() {
-				if !slices.Equal(data(x.Value), saved[len(n.weights)+i]) {
+				if !slices.Equal(data(x.Value), state[i]) {
 					t.Errorf("%s is not what was read back", x.Name)
 				}
 			}
