@@ -118,11 +118,8 @@ func (f *flags) probed(c *cobra.Command, args []string, model string) (*neuron.C
 		}
 		dir = filepath.Dir(args[0])
 	case model != "":
-		text, err := experiment.Template(model)
-		if err != nil {
-			return nil, usageError{err}
-		}
-		if _, err := config.Parse("--model "+model, []byte(text), f.changes(c), x); err != nil {
+		var err error
+		if x, err = asItComes(model, f.changes(c)); err != nil {
 			return nil, usageError{err}
 		}
 	default:
@@ -134,6 +131,24 @@ func (f *flags) probed(c *cobra.Command, args []string, model string) (*neuron.C
 		return nil, usageError{err}
 	}
 	return cell, err
+}
+
+// asItComes is the configuration of a neuron model as it comes: a point neuron with the synapses that neq init gives
+// it, a cell with dendrites with its own.
+func asItComes(model string, changes []string) (*experiment.Config, error) {
+	m, err := neuron.Lookup(model)
+	if err != nil {
+		return nil, err
+	}
+	text := "neuron: {model: " + m.Name + "}\n"
+	if m.Cell == "" {
+		if text, err = experiment.Template(model); err != nil {
+			return nil, err
+		}
+	}
+	x := &experiment.Config{}
+	_, err = config.Parse("--model "+model, []byte(text), changes, x)
+	return x, err
 }
 
 // compileProbed compiles a configuration's neuron as its simulation would.
