@@ -9,7 +9,11 @@ import (
 // the soma, trees hang on its middle, a branch begins at the last point of the branch it left. Markers, spines, texts
 // and other contours are skipped. name is for messages.
 func ReadASC(r io.Reader, name string) (*Morphology, error) {
-	a := &ascReader{lexer: newLexer(r, name)}
+	return readASC(r, name, maxPoints)
+}
+
+func readASC(r io.Reader, name string, limit int) (*Morphology, error) {
+	a := &ascReader{lexer: newLexer(r, name), limit: limit}
 	if err := a.next(); err != nil {
 		return nil, err
 	}
@@ -54,6 +58,7 @@ type ascReader struct {
 	contours []contour
 	sections []traced // without the soma: parent counts from 0 here, -1 hangs on the soma
 	points   int
+	limit    int // of points
 	sets     int // open Sets
 }
 
@@ -205,8 +210,8 @@ func (a *ascReader) point() (Point, error) {
 	if a.kind == word && !isLetter(a.text[0]) { // "1.2.3"
 		return Point{}, a.unexpected("a number or )")
 	}
-	if a.points++; a.points > maxPoints {
-		return Point{}, fault(a.name, a.line, "more than %d points", maxPoints)
+	if a.points++; a.points > a.limit {
+		return Point{}, fault(a.name, a.line, "more than %d points", a.limit)
 	}
 	return Point{v[0], v[1], v[2], v[3]}, a.skip(from, 1)
 }

@@ -127,7 +127,10 @@ func alongAxis(outline []Point) []Point {
 			}
 		}
 	}
-	axes := principalAxes(m)
+	axes, spread := principalAxes(m)
+	if !(spread[1] > 1e-9*spread[0]) {
+		return nil // a line
+	}
 	major, minor := axes[0], axes[1]
 	width := math.Hypot(minor[0], minor[1])
 	if width < 1e-9 {
@@ -172,7 +175,7 @@ func alongAxis(outline []Point) []Point {
 	out[0].Diam = (out[0].Diam + out[1].Diam) / 2
 	out[20].Diam = (out[20].Diam + out[19].Diam) / 2
 	for i := range out {
-		if out[i] = out[i].single(); out[i].Diam == 0 {
+		if out[i] = out[i].single(); out[i].Diam < 1e-6 {
 			return nil
 		}
 	}
@@ -217,9 +220,10 @@ func argmin(x []float64) int {
 	return k
 }
 
-// principalAxes gives the eigenvectors of a symmetric matrix, that of the largest eigenvalue first, by Jacobi's
-// rotations. The largest component of each is positive.
-func principalAxes(m [3][3]float64) [3][3]float64 {
+// principalAxes gives the eigenvectors of a symmetric matrix and the eigenvalues, the largest first, by Jacobi's
+// rotations. The largest component of each vector is positive, as NEURON 8 has it where the outline is level. Where it is
+// not, NEURON may have the axis the other way around, on which an outline that is not convex depends.
+func principalAxes(m [3][3]float64) (axes [3][3]float64, values [3]float64) {
 	v := [3][3]float64{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}} // columns
 	for range 50 {
 		for _, pq := range [][2]int{{0, 1}, {0, 2}, {1, 2}} {
@@ -250,8 +254,8 @@ func principalAxes(m [3][3]float64) [3][3]float64 {
 		}
 		return 0
 	})
-	var axes [3][3]float64
 	for i, k := range order {
+		values[i] = m[k][k]
 		axes[i] = [3]float64{v[0][k], v[1][k], v[2][k]}
 		largest := 0
 		for j := range 3 {
@@ -265,5 +269,5 @@ func principalAxes(m [3][3]float64) [3][3]float64 {
 			}
 		}
 	}
-	return axes
+	return axes, values
 }

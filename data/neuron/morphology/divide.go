@@ -134,13 +134,13 @@ func frusta(points []Point, n int, ra float64) []frustum {
 	diam := func(k int) float64 { return float64(float32(points[k].Diam)) }
 	last := len(points) - 1
 	out := make([]frustum, n)
-	half := at[last] / float64(n) / 2
+	each := at[last] / float64(n)
 	j := 0
 	from, a := 0.0, diam(0)
 	for i := range 2 * n {
-		to := half * float64(i+1)
-		if i == 2*n-1 {
-			to = at[last]
+		to := float64(i/2)*each + each/2 // rounded as NEURON does, where two points at one place fall on either side
+		if i%2 == 1 {
+			to += each / 2
 		}
 		f := &out[i/2]
 		resistance := 0.0
@@ -171,7 +171,7 @@ func frusta(points []Point, n int, ra float64) []frustum {
 		}
 	}
 	for i := range out {
-		out[i].diam /= 2 * half
+		out[i].diam /= each
 	}
 	return out
 }

@@ -1,10 +1,16 @@
 package morphology
 
+import "slices"
+
 // StubAxon is the morphology with its axon replaced by two cylinders in a row, 30 um long and 1 um thick, on the
 // middle of the soma, as the models of Hay et al. 2011 (PLoS Comput Biol 7:e1002107) do. What hung on the axon hangs
-// where the axon did.
+// where the axon did, or on the soma. A morphology that Divide refuses is left as it is.
 func (m *Morphology) StubAxon() *Morphology {
 	out := &Morphology{Name: m.Name}
+	if m.check() != nil {
+		out.Sections = slices.Clone(m.Sections)
+		return out
+	}
 	at := make([]int, len(m.Sections))
 	keep := func(axon bool) {
 		for i, s := range m.Sections {
@@ -16,8 +22,9 @@ func (m *Morphology) StubAxon() *Morphology {
 	}
 	keep(true)
 	soma := m.soma()
-	if soma < 0 {
-		return out // Divide says what is wrong with it
+	above := map[int]bool{} // the soma and what it hangs on
+	for i := soma; i >= 0; i = m.Sections[i].Parent {
+		above[i] = true
 	}
 	points := m.Sections[soma].Points
 	middle := points[len(points)/2]
@@ -40,8 +47,11 @@ func (m *Morphology) StubAxon() *Morphology {
 		for s.Parent >= 0 && m.Sections[s.Parent].Region == Axon {
 			s.Parent, s.ParentX = m.Sections[s.Parent].Parent, m.Sections[s.Parent].ParentX
 		}
-		if s.Parent >= 0 {
+		switch {
+		case s.Parent >= 0:
 			s.Parent = at[s.Parent]
+		case m.Sections[i].Parent >= 0 && !above[i]: // the axon was the root
+			s.Parent, s.ParentX = at[soma], 0.5
 		}
 	}
 	return out

@@ -13,7 +13,7 @@ import (
 // and where the numbers of points leave a gap; a soma of one point, or of the three that neuromorpho.org writes for
 // one, is a sphere, and what hangs on it hangs on its middle. name is for messages.
 func ReadSWC(r io.Reader, name string) (*Morphology, error) {
-	points, err := swcPoints(r, name)
+	points, err := swcPoints(r, name, maxPoints)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ type swcPoint struct {
 	Point
 }
 
-func swcPoints(r io.Reader, name string) ([]swcPoint, error) {
+func swcPoints(r io.Reader, name string, limit int) ([]swcPoint, error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 1<<14), 1<<16)
 	var points []swcPoint
@@ -77,8 +77,8 @@ func swcPoints(r io.Reader, name string) ([]swcPoint, error) {
 			return nil, fault(name, line, "the point has the number %d: it must not be below 0", p.id)
 		}
 		p.Point = p.single()
-		if len(points) == maxPoints {
-			return nil, fault(name, line, "more than %d points", maxPoints)
+		if len(points) == limit {
+			return nil, fault(name, line, "more than %d points", limit)
 		}
 		points = append(points, p)
 	}
@@ -161,7 +161,8 @@ func swcTree(points []swcPoint, name string) ([]swcPoint, error) {
 	return out, nil
 }
 
-// swcSections cuts the points into sections. The rules, the odd ones too, are those of NEURON's read_swc.hoc.
+// swcSections cuts the points into sections. The rules, the odd ones too, are those of NEURON's read_swc.hoc, but for
+// one: NEURON joins the first point of a dendrite on the soma to the next line even where that is no child of it.
 func swcSections(p []swcPoint) []traced {
 	n := len(p)
 	count := make([]int, n)    // children: 100 each, 1 more where numbers leave a gap, 1 more where the type changes
@@ -182,7 +183,7 @@ func swcSections(p []swcPoint) []traced {
 			// on the first point of a section that hangs on the soma by a wire, or of a root that is no soma:
 			// that section is not cut there
 			first := up > 1 && p[up].kind != typeSoma && p[p[up].parent].kind == typeSoma || up == 0 && p[up].kind != typeSoma
-			if first && p[up+1].parent == up && p[up+1].kind == p[up].kind {
+			if first && p[up+1].parent == up {
 				atStart[i] = true
 				count[up] = 100
 			}
