@@ -50,7 +50,7 @@ type Program struct {
 	c       *C.trees_program
 	wide    C.int
 	isa     cells.ISA
-	vector  int // lanes in a vector of the build
+	vector  int     // lanes in a vector of the build
 	Tabled  int     // instances whose rates are looked up
 	Worst   float64 // largest error of a table that is used (of a gate in 0..1)
 	Doubles int     // numbers a lane's state takes
