@@ -17,7 +17,7 @@ type frame struct {
 	left, top, width, height float64
 	x, y                     string     // labels
 	rangeX, rangeY           [2]float64 // values
-	ticksX, ticksY           int        // about so many, default 6 and 5
+	ticksX, ticksY           int        // about so many, default 6 and 5; none below 0
 	bare                     bool       // no words below the horizontal axis
 }
 
@@ -31,11 +31,11 @@ func newChart(d *plot.Drawing, f frame) *chart {
 	}
 	c := &chart{d, plot.NewAxis(f.rangeX[0], f.rangeX[1], f.left, f.left+f.width), plot.NewAxis(f.rangeY[0], f.rangeY[1], f.top+f.height, f.top)}
 	d.Open("ticks")
-	for _, t := range c.y.Ticks(f.ticksY) {
+	for _, t := range ticks(c.y, f.ticksY) {
 		d.Line("grid", c.x.A, c.y.At(t), c.x.B, c.y.At(t))
 		d.Text("", "end", c.x.A-8, c.y.At(t)+4, minus(plot.Figures(t, 3)))
 	}
-	for _, t := range c.x.Ticks(f.ticksX) {
+	for _, t := range ticks(c.x, f.ticksX) {
 		d.Line("grid", c.x.At(t), c.y.A, c.x.At(t), c.y.B)
 		if !f.bare {
 			d.Text("", "middle", c.x.At(t), c.y.A+18, minus(plot.Figures(t, 3)))
@@ -48,6 +48,13 @@ func newChart(d *plot.Drawing, f frame) *chart {
 	}
 	d.Text("small soft", "start", c.x.A-38, c.y.B-10, f.y)
 	return c
+}
+
+func ticks(a plot.Axis, n int) []float64 {
+	if n < 0 {
+		return nil
+	}
+	return a.Ticks(n)
 }
 
 // minus writes a true minus.

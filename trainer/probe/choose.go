@@ -81,6 +81,20 @@ func (a *About) group(g int) input {
 	return in
 }
 
+// excitatory is the input of all excitatory synapses.
+func (a *About) excitatory() input {
+	var in input
+	var names []string
+	for g := range a.Groups {
+		if a.Groups[g].Excitatory {
+			in.Synapses = append(in.Synapses, a.group(g).Synapses...)
+			names = append(names, a.Groups[g].Name)
+		}
+	}
+	in.Name = strings.Join(names, ", ")
+	return in
+}
+
 // named is the input of a group's synapses, or of the excitatory ones of a region or a section.
 func (a *About) named(name string) (input, error) {
 	in := input{Name: name}

@@ -65,7 +65,7 @@ func above(v, control []float32, every float64) []float32 {
 	return d
 }
 
-// listened chooses the synapses: those named with --a, else the first excitatory group's; evenly along the distance.
+// listened chooses the synapses: those named with --a, else all excitatory ones; evenly along the distance.
 func listened(a About, o Options) (input, error) {
 	var in input
 	if o.A != "" {
@@ -74,11 +74,10 @@ func listened(a About, o Options) (input, error) {
 			return in, err
 		}
 	} else {
-		g := slices.IndexFunc(a.Groups, func(g Group) bool { return g.Excitatory && g.Count > 0 })
-		if g < 0 {
+		in = a.excitatory()
+		if len(in.Synapses) == 0 {
 			return in, fmt.Errorf("%s has no excitatory synapses: name a group with --a", a.Name)
 		}
-		in = a.group(g)
 	}
 	slices.SortStableFunc(in.Synapses, func(i, j int) int {
 		switch x, y := a.Synapses[i].Distance, a.Synapses[j].Distance; {
@@ -122,9 +121,16 @@ func reportDistance(a About, in input, found []heard, every float64) *Report {
 	}
 	r.Facts = []Fact{{"Synapses probed", fmt.Sprintf("%s of %s, evenly chosen by distance", plot.Integer(len(found)), in.Name)},
 		{"Protocol", fmt.Sprintf("One event at one synapse after %g ms, at its own weight, one synapse a trial. Peaks are above the voltage of the same neuron without input; distance is along the dendrite from the soma.", distanceSettle)}}
+	marks := map[int]string{}
+	for _, k := range shownOf(found) {
+		if s := a.Synapses[found[k].synapse]; s.Site != "" {
+			marks[found[k].synapse] = plot.Figures(s.Distance, 3) + " µm"
+		}
+	}
 	r.Figures = []Figure{{"Potentials against distance", "The peak of the potential where the synapse is, and at the soma. A point is a synapse.",
 		func(alone bool) string { return drawDistance(a, r, found, alone) }},
 		{"In time", "One event at synapses near, in the middle and far: where it is, and at the soma.",
 			func(alone bool) string { return drawHeard(a, found, every, alone) }}}
+	r.Figures = append(r.Figures, a.pictures("The cell, and the synapses shown in time.", marks)...)
 	return r
 }

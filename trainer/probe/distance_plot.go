@@ -28,7 +28,7 @@ func drawDistance(a About, r *Report, found []heard, alone bool) string {
 	}
 	x := extent(0.03, true, um)
 	left := newChart(d, frame{left: 64, top: top, width: 470, height: 320, x: "distance from the soma (µm)", y: "mV, log scale", rangeX: x,
-		rangeY: decades(extent(0.08, false, local, soma)), ticksY: 1})
+		rangeY: decades(extent(0.08, false, local, soma)), ticksY: -1})
 	d.Open("ticks")
 	for e := math.Floor(left.y.From); e <= math.Ceil(left.y.To); e++ {
 		for _, m := range []float64{1, 2, 5} {
@@ -86,13 +86,18 @@ func decades(r [2]float64) [2]float64 {
 	return r
 }
 
+// shownOf are the synapses shown in time: near, in the middle and far.
+func shownOf(found []heard) []int {
+	if n := len(found); n > 2 {
+		return []int{0, n / 2, n - 1}
+	}
+	return []int{0}
+}
+
 // drawHeard shows the traces of up to three synapses.
 func drawHeard(a About, found []heard, every float64, alone bool) string {
 	d := &plot.Drawing{W: 960}
-	picks := []int{0}
-	if n := len(found); n > 2 {
-		picks = []int{0, n / 2, n - 1}
-	}
+	picks := shownOf(found)
 	y := 60.0
 	legend(d, 64, 18, entry{"f3", "where the synapse is", 1}, entry{"f0", "at the soma", 0})
 	for n, k := range picks {
@@ -101,7 +106,7 @@ func drawHeard(a About, found []heard, every float64, alone bool) string {
 		half := (d.W - 160) / 2
 		for side, v := range [][]float32{h.localTrace, h.somaTrace} {
 			ch := newChart(d, frame{left: 64 + float64(side)*(half+68), top: y, width: half, height: high, x: "ms after the event", y: "mV", rangeX: [2]float64{-5, distanceAfter},
-				rangeY: zeroed(volts(0.08, v)), ticksY: 4, bare: n < len(picks)-1})
+				rangeY: zeroed(rangeOf(0.08, v)), ticksY: 4, bare: n < len(picks)-1})
 			x := plot.NewAxis(0, float64(len(v)-1), ch.x.At(0), ch.x.At(float64(len(v)-1)*every))
 			d.Open([]string{"f3", "f0"}[side])
 			d.Path("curve", plot.Poly([]float64{ch.x.A, ch.x.At(0)}, []float64{ch.y.At(0), ch.y.At(0)}))

@@ -11,6 +11,7 @@ import (
 
 	"neq/cuda"
 	"neq/data/neuron"
+	"neq/data/neuron/morphology"
 )
 
 // Neuron is a neuron model as a subject.
@@ -98,7 +99,23 @@ func (n *Neuron) place() {
 			}
 		}
 	}
+	if len(c.Morphology.Sections) > 3 { // two cylinders need no picture
+		n.about.Picture = n.picture
+	}
 	n.about.Facts = append(n.about.Facts, Fact{"Compartments", fmt.Sprintf("%d segments, %d nodes", len(c.Segments), len(c.Nodes))})
+}
+
+// picture draws the cell.
+func (n *Neuron) picture(marks map[int]string, alone bool) string {
+	o := morphology.Drawing{Width: 960, Height: 860, Marks: map[int]string{}, Alone: alone}
+	for i, words := range marks {
+		o.Marks[n.cell.Synapses[i].Segment] = words
+	}
+	svg, err := morphology.Draw(n.cell.Cable, o)
+	if err != nil { // a mark on a segment that is not there: these are synapses' own
+		return ""
+	}
+	return svg
 }
 
 // excitatory tells whether a group of synapses depolarises: a positive jump, or a reversal potential above the

@@ -131,7 +131,11 @@ func (p *orderly) sweep(w protocol, done int) ([]orders, error) {
 		return nil, err
 	}
 	var all []orders
-	for _, share := range []float64{0.125, 0.25, 0.5, 0.7, 0.95, 1.2} {
+	shares := []float64{0.125, 0.25, 0.5, 0.7, 0.95, 1.2}
+	if p.a.Nodes > 50 { // seconds, not minutes, on a cell of many segments
+		shares = []float64{0.25, 0.5, 0.75, 0.95}
+	}
+	for _, share := range shares {
 		x, err := p.run(w, share*threshold)
 		if beyond(err) {
 			break
@@ -315,10 +319,15 @@ func (p *orderly) report() *Report {
 	}
 	r.Facts = []Fact{{"Input A", where(p.inputs[0])}, {"Input B", where(p.inputs[1])}, {"Sequence", where(p.row)},
 		{"Protocol", fmt.Sprintf("After %g ms: pair, one event at every synapse of one input, then of the other; sequence, one event at one synapse after the other. As many equal synapses in either order.", pairsSettle)},
-		{"Strength", "multiplies the synapses' own weights; up to 1.2 times what makes the soma fire when all events come at once"},
+		{"Strength", "multiplies the synapses' own weights; up to what makes the soma fire when all events come at once"},
 		{"Measured", "the largest rise of the soma's voltage above that of the same neuron without input; the difference of two orders over the largest rise at that strength. What is shown is the delay with the largest difference, at strengths at which nothing fires"},
 		{"After", "Branco, Clark & Häusser 2010 (Science 329:1671)"}}
 	r.Figures = p.figures(r)
+	if p.a.Picture != nil {
+		last := len(p.row.Synapses) - 1
+		r.Figures = append(r.Figures, p.a.pictures("The cell, one synapse of each input of the pair, and both ends of the sequence.", map[int]string{
+			middle(p.inputs[0]): "A", middle(p.inputs[1]): "B", p.row.Synapses[0]: "innermost", p.row.Synapses[last]: "outermost"})...)
+	}
 	return r
 }
 

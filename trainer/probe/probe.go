@@ -30,6 +30,17 @@ type About struct {
 	Nodes       int       `json:"nodes"`  // what a step costs, in units of one compartment; 1 of a point neuron
 	Device      string    `json:"device"`
 	Facts       []Fact    `json:"facts,omitempty"` // whatever else a reader should know
+
+	// Picture draws the subject as an svg element with words at some of its synapses; nil where there is no shape.
+	Picture func(marks map[int]string, alone bool) string `json:"-"`
+}
+
+// pictures is the subject's shape as a figure, if it has one.
+func (a *About) pictures(words string, marks map[int]string) []Figure {
+	if a.Picture == nil {
+		return nil
+	}
+	return []Figure{{"Where they are", words, func(alone bool) string { return a.Picture(marks, alone) }}}
 }
 
 // Group is a run of synapses of one kind.

@@ -34,7 +34,7 @@ func drawTruth(r *Report, all []drives, best int, alone bool) string {
 	}
 	const height = 300.0
 	bars := newChart(d, frame{left: 64, top: top, width: 330, height: height, y: "spikes", rangeX: [2]float64{-0.6, 3.6},
-		rangeY: extent(0.08, true, most), bare: true, ticksX: 1})
+		rangeY: extent(0.08, true, most), bare: true, ticksX: -1})
 	for c, x := range b.Mean {
 		at := bars.x.At(float64(c))
 		d.Open([]string{"f5", "f0", "f1", "f4"}[c])
@@ -55,7 +55,7 @@ func drawTruth(r *Report, all []drives, best int, alone bool) string {
 	d.Line("asked", bars.x.A, th, bars.x.B, th)
 	d.Text("answer small strong halo", "start", bars.x.A+5, th-6, "best threshold")
 	right := newChart(d, frame{left: 474, top: top, width: d.W - 474 - 76, height: height, y: "spikes", rangeX: extent(0.03, false, scales),
-		rangeY: extent(0.05, true, means[0], means[1], means[2], means[3]), bare: true, ticksX: 1})
+		rangeY: extent(0.05, true, means[0], means[1], means[2], means[3]), bare: true, ticksX: -1})
 	told := plot.NewAxis(0, 100, right.y.A, right.y.B)
 	d.Open("ticks")
 	for _, t := range []float64{0, 25, 50, 75, 100} {
