@@ -40,5 +40,5 @@ FN ca_pool_state ca_pool_advance(ca_pool_state x, const scalar *p, real ica) {
 }
 
 // ca_pool_reversal is E_Ca (mV).
-FN real ca_pool_reversal(ca_pool_state x, const scalar *p) { return p[CA_POOL_OUT] - p[CA_POOL_NERNST] * neq_log(x.ca); }
+FN real ca_pool_reversal(ca_pool_state x, const scalar *p) { return p[CA_POOL_OUT] - p[CA_POOL_NERNST] * gate_log(x.ca); }
 #endif

@@ -17,7 +17,7 @@ FN void sk_e2_prepare(const double *params, double dt, int staggered, double *p)
 #endif
 
 // sk_e2_w is 1 over the steady state: 4.8 ln 4.3e-4 = -37.208
-FN real sk_e2_w(real ca) { return (scalar)1 + neq_exp_line(neq_log(ca), -4.8, -37.208281676527996); }
+FN real sk_e2_w(real ca) { return (scalar)1 + neq_exp_line(gate_log(ca), -4.8, -37.208281676527996); }
 
 FN sk_e2_state sk_e2_steady(real v, const scalar *p, real ca) {
   sk_e2_state x = {(scalar)1 / sk_e2_w(ca)};
