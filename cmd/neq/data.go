@@ -78,8 +78,27 @@ func describe(dir string, s *traces.Stats) string {
 		line("input", "%-12s %d %s synapses at %.2f Hz", g.Name, g.Count, g.Kind, g.Rate)
 	}
 	line("output", "%.2f Hz (sd over samples %.2f), %.1f %% of samples silent", s.RateMean, s.RateSD, 100*s.Silent)
+	if s.SpikeRule != "" {
+		line("", "a spike is %s", s.SpikeRule)
+	}
 	for _, v := range append([]traces.Summary{s.Voltage}, s.Record...) {
-		line("recorded", "%-12s %.4g %s (sd %.3g), from %.4g to %.4g", v.Name, v.Mean, v.Unit, v.SD, v.Min, v.Max)
+		name := v.Name
+		switch n := len(v.Sites); {
+		case n == 1:
+			name += "@" + v.Sites[0]
+		case n > 1:
+			name += fmt.Sprintf(" at %d sites", n)
+		}
+		line("recorded", "%-12s %.4g %s (sd %.3g), from %.4g to %.4g", name, v.Mean, v.Unit, v.SD, v.Min, v.Max)
+	}
+	for _, w := range s.Windows {
+		line("", "from %g to %g ms every %g ms", w.Start, w.Stop, w.Every)
+	}
+	if c := s.Cell; c != nil {
+		line("cell", "%s, %d segments, shape %.12s", c.Morphology, c.Segments, c.SHA256)
+		for _, r := range c.Regions {
+			line("", "%-12s %d segments, %.0f um, %d synapses", r.Name, r.Segments, r.Length, r.Synapses)
+		}
 	}
 	line("size", "%s, %s a neuron-second", console.Bytes(s.Bytes), console.Bytes(int64(s.BytesPerSecond)))
 	line("made by", "neq %s on %s, seed %d", strings.Join(s.Versions, ", "), strings.Join(s.Devices, ", "), s.Seed)

@@ -3,7 +3,6 @@
 package simulate
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -15,7 +14,6 @@ import (
 	"neq/data/neuron"
 	"neq/data/stimulus"
 	"neq/data/traces"
-	"neq/internal/memory"
 )
 
 // Config is the part of a configuration that a data set follows from.
@@ -33,8 +31,17 @@ type Simulation struct {
 	Precision       string   `yaml:"precision,omitempty" json:"precision,omitempty"` // float32 (default) or float64
 	Duration        int      `yaml:"duration_ms" json:"duration_ms"`
 	Samples         Samples  `yaml:"samples" json:"samples"`
-	SamplesPerShard int      `yaml:"samples_per_shard,omitempty" json:"samples_per_shard,omitempty"` // default 64
-	Record          []string `yaml:"record,omitempty" json:"record,omitempty"`                       // other state variables, by name
+	SamplesPerShard int      `yaml:"samples_per_shard,omitempty" json:"samples_per_shard,omitempty"` // default 64, or as many as make 256 MB of recorded values
+	Record          []string `yaml:"record,omitempty" json:"record,omitempty"`                       // other state variables, by name; on dendrites by site: v@apic[50](0.9), v@*
+	RecordPrecision string   `yaml:"record_precision,omitempty" json:"record_precision,omitempty"`   // of those in mV and gates: float32 (default) or float16
+	Windows         []Window `yaml:"windows,omitempty" json:"windows,omitempty"`                     // kept at more than one value per ms
+}
+
+// Window is a time within every sample that is recorded more finely.
+type Window struct {
+	Start float64 `yaml:"start_ms" json:"start_ms"`
+	Stop  float64 `yaml:"stop_ms" json:"stop_ms"`
+	Every float64 `yaml:"every_ms" json:"every_ms"` // from one value to the next
 }
 
 // Samples says how many simulated cells there are for each purpose.
@@ -56,9 +63,11 @@ type Plan struct {
 	Info  traces.Info
 	steps int // integration steps of a sample
 	every int // of which one in so many is recorded
+	perMs int // integration steps of a ms, a multiple of every
 
 	protocol *stimulus.Protocol
 	record   []int // state variables recorded: the voltage, then Info.Record
+	node     int32 // of a cell with dendrites: where current is injected
 	seed     uint64
 }
 
@@ -85,8 +94,8 @@ func NewPlan(c Config, version, dir string) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.SamplesPerShard == 0 {
-		s.SamplesPerShard = DefaultShard
+	if _, err := choice("simulation.record_precision", s.RecordPrecision, "float32", "float16"); err != nil {
+		return nil, err
 	}
 	total := 0
 	for _, n := range []struct {
@@ -101,7 +110,7 @@ func NewPlan(c Config, version, dir string) (*Plan, error) {
 	switch {
 	case total == 0:
 		return nil, fmt.Errorf("simulation.samples: no samples: set train, validation and test")
-	case s.SamplesPerShard < 1 || s.SamplesPerShard > 1<<16:
+	case s.SamplesPerShard < 0 || s.SamplesPerShard > 1<<16:
 		return nil, fmt.Errorf("simulation.samples_per_shard: %d: want 1 to %d", s.SamplesPerShard, 1<<16)
 	case !(s.Dt >= 0):
 		return nil, fmt.Errorf("simulation.dt_ms: %g: want a positive time step", s.Dt)
@@ -114,28 +123,36 @@ func NewPlan(c Config, version, dir string) (*Plan, error) {
 	if err := checkCounts(c.Neuron.Synapses); err != nil {
 		return nil, err
 	}
-	cell, err := neuron.Compile(c.Neuron, neuron.Options{Dt: s.Dt, Solver: cuda.Solver(solver), Precision: cuda.Precision(precision), Seed: c.Seed})
+	o := neuron.Options{Dt: s.Dt, Solver: cuda.Solver(solver), Precision: cuda.Precision(precision), Seed: c.Seed, Dir: dir, Record: s.Record}
+	if m, err := neuron.Lookup(c.Neuron.Model); err == nil && s.Solver == "" {
+		o.Solver = m.DefaultSolver
+	}
+	cell, err := neuron.Compile(c.Neuron, o)
 	var key *neuron.KeyError
-	if errors.As(err, &key) && key.Key == "dt_ms" {
+	if errors.As(err, &key) && !strings.HasPrefix(key.Key, "neuron.") {
 		return nil, fmt.Errorf("simulation.%w", err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	dt := cell.Program.Dt
-	every, err := stepsPerMs(dt)
+	perMs, err := stepsPerMs(dt)
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Cell: cell, steps: every * s.Duration, every: every, seed: c.Seed, record: []int{0}}
-	if s.Duration > math.MaxInt32/every {
+	p := &Plan{Cell: cell, steps: perMs * s.Duration, every: perMs, perMs: perMs, seed: c.Seed, record: []int{0}}
+	if s.Duration > math.MaxInt32/perMs {
 		return nil, fmt.Errorf("simulation.duration_ms: %d: too many steps of %g ms", s.Duration, dt)
 	}
-	groups := p.groups()
-	if p.protocol, err = stimulus.New(c.Stimulus, groups, s.Duration, c.Seed, dir); err != nil {
+	if p.protocol, err = stimulus.New(c.Stimulus, p.groups(), s.Duration, c.Seed, dir); err != nil {
 		return nil, err
 	}
-	if err := p.describe(c, groups, total, version); err != nil {
+	if site := p.protocol.Site(); site != "" {
+		if p.node, err = cell.Node(site); err != nil {
+			return nil, fmt.Errorf("stimulus.current.site: %w", err)
+		}
+	}
+	if err := p.describe(c, total, version); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -173,60 +190,14 @@ func (p *Plan) groups() []stimulus.Group {
 	var groups []stimulus.Group
 	first := 0
 	for _, g := range p.Cell.Config.Synapses {
-		groups = append(groups, stimulus.Group{Name: g.Name, First: first, Count: g.Count})
+		group := stimulus.Group{Name: g.Name, First: first, Count: g.Count}
+		if p.Cell.Cable != nil {
+			for _, s := range p.Cell.Synapses[first : first+g.Count] {
+				group.Length = append(group.Length, p.Cell.Cable.Segments[s.Segment].Length)
+			}
+		}
+		groups = append(groups, group)
 		first += g.Count
 	}
 	return groups
-}
-
-// describe fills what the data set says of itself.
-func (p *Plan) describe(c Config, groups []stimulus.Group, total int, version string) error {
-	s := c.Simulation
-	p.Info = traces.Info{
-		Samples: total, SamplesPerShard: min(s.SamplesPerShard, total), Duration: s.Duration, Inputs: len(p.Cell.Synapses),
-		Neuron: c.Neuron.Model, Threshold: p.Cell.Program.Threshold, Seed: c.Seed, Version: version,
-	}
-	first := 0
-	for _, sp := range []traces.Split{{Name: "train", Count: s.Samples.Train}, {Name: "validation", Count: s.Samples.Validation}, {Name: "test", Count: s.Samples.Test}} {
-		sp.First = first
-		first += sp.Count
-		p.Info.Splits = append(p.Info.Splits, sp)
-	}
-	for i, g := range groups {
-		p.Info.Synapses = append(p.Info.Synapses, traces.SynapseInfo{Name: g.Name, Kind: c.Neuron.Synapses[i].Kind, First: g.First, Count: g.Count})
-	}
-	states := p.Cell.Program.States
-	for i, name := range s.Record {
-		k := slices.Index(states, name)
-		if k < 1 || slices.Contains(p.record, k) {
-			return fmt.Errorf("simulation.record[%d]: %q: %s has the state variables %s, each recorded once and v always", i, name, c.Neuron.Model, strings.Join(states[1:], ", "))
-		}
-		p.record = append(p.record, k)
-		p.Info.Record = append(p.Info.Record, traces.Variable{Name: name, Unit: p.Cell.StateUnits[k]})
-	}
-	p.Info.EventCapacity = p.protocol.Capacity(p.Info.SamplesPerShard)
-	p.Info.SpikeCapacity = max(1, p.Info.SamplesPerShard*s.Duration/2)
-	text, err := json.Marshal(c)
-	if err != nil {
-		return fmt.Errorf("simulate: %w", err)
-	}
-	if err := json.Unmarshal(text, &p.Info.Configuration); err != nil {
-		return fmt.Errorf("simulate: %w", err)
-	}
-	if r := p.protocol.Replay(); r != nil {
-		p.Info.Configuration["replay_sha256"] = r.SHA256
-	}
-	if err := p.Info.Check(); err != nil {
-		return fmt.Errorf("simulation: %s", strings.TrimPrefix(err.Error(), "traces: "))
-	}
-	held := 3.0 // shards: one drawn, one integrated, one written
-	if n := p.Info.Shards(); n < 3 {
-		held = float64(n)
-	}
-	shard := 4*float64(p.Info.SamplesPerShard)*float64(s.Duration)*float64(1+len(s.Record)) + 18*float64(p.Info.EventCapacity)
-	if have := memory.Physical(); have > 0 && held*shard > have {
-		return fmt.Errorf("simulation.samples_per_shard: %d: the shards in hand would take %.3g GB of memory, this machine has %.3g: use fewer",
-			p.Info.SamplesPerShard, held*shard/1e9, have/1e9)
-	}
-	return nil
 }

@@ -110,7 +110,7 @@ func (p *Plan) due(t float64) int { return int(math.Ceil(t/p.Cell.Program.Dt - 0
 func (p *Plan) inject(first uint64, b *cuda.Batch) {
 	if _, start, stop := p.protocol.Current(first); stop > start {
 		dt := p.Cell.Program.Dt
-		c := cuda.Current{From: int32(math.Round(start / dt)), To: int32(math.Round(stop / dt)), Amp: make([]float32, b.Lanes)}
+		c := cuda.Current{Node: p.node, From: int32(math.Round(start / dt)), To: int32(math.Round(stop / dt)), Amp: make([]float32, b.Lanes)}
 		for l := range c.Amp {
 			a, _, _ := p.protocol.Current(first + uint64(l))
 			c.Amp[l] = float32(a * p.Cell.CurrentScale)
@@ -141,13 +141,15 @@ func (p *Plan) run(ctx context.Context, dev cuda.Device, d *drawn) (*traces.Shar
 	}
 	for v, trace := range b.Trace {
 		if i := notFinite(trace); i >= 0 {
-			lane, ms := i/p.Info.Duration, i%p.Info.Duration
-			return nil, fmt.Errorf("simulate: sample %d: %s is %g after %d ms: the integration of %s overflowed; its parameters are %s: use a smaller simulation.dt_ms or weaker synapses",
+			records := p.steps / p.every
+			lane, ms := i/records, float64(i%records*p.every)*p.Cell.Program.Dt
+			return nil, fmt.Errorf("simulate: sample %d: %s is %g after %g ms: the integration of %s overflowed; its parameters are %s: use a smaller simulation.dt_ms or weaker synapses",
 				s.First+lane, p.Cell.Program.States[p.record[v]], trace[i], ms, p.Info.Neuron, p.parameters())
 		}
 	}
 	takeInputs(s, b)
-	s.SomaV, s.Extra = b.Trace[0], b.Trace[1:]
+	values, windows := p.pick(s.Samples, b.Trace)
+	s.SomaV, s.Extra, s.Windows = values[0], values[1:], windows
 	s.SpikeStart = b.SpikeStart
 	s.SpikeTime = make([]float32, len(b.SpikeTime))
 	for i, t := range b.SpikeTime {

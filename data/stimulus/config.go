@@ -47,7 +47,8 @@ type Tree struct {
 type CurrentStep struct {
 	Start     float64   `yaml:"start_ms" json:"start_ms"`
 	Stop      float64   `yaml:"stop_ms" json:"stop_ms"`
-	Amplitude []float64 `yaml:"amplitude" json:"amplitude"` // in the model's current unit; two values are a range a sample draws from
+	Site      string    `yaml:"site,omitempty" json:"site,omitempty"` // of a cell with dendrites: apic[50](0.9); default: the soma
+	Amplitude []float64 `yaml:"amplitude" json:"amplitude"`           // in the model's current unit; two values are a range a sample draws from
 }
 
 // Group is a run of synapses that share a name.

@@ -169,6 +169,21 @@ func (p *Protocol) Current(sample uint64) (amplitude, start, stop float64) {
 	return amplitude, c.Start, c.Stop
 }
 
+// First is the protocol of the first ms of every sample, with the events of the whole.
+func (p *Protocol) First(ms int) *Protocol {
+	q := *p
+	q.duration = min(ms, p.duration)
+	return &q
+}
+
+// Site is where on a cell with dendrites the current is injected; "" is the soma.
+func (p *Protocol) Site() string {
+	if p.cfg.Current == nil {
+		return ""
+	}
+	return p.cfg.Current.Site
+}
+
 // Capacity is a number of events that n samples together do not exceed. For drawn events it is Hoeffding's bound on the
 // sum of their rates at a chance of 1e-14, and 8 standard deviations of the count above that. The rates of an interval
 // are independent of another's and at most `most`; interval k, smoothed, counts for w_k <= its length ms of the sample,

@@ -232,8 +232,8 @@ func TestConfigErrorsNameTheKey(t *testing.T) {
 		"stimulus.interval_ms":                   func(c *Config) { c.Interval = []float64{3}; c.IntervalJitter = 3 },
 		"stimulus.smoothing_ms":                  func(c *Config) { c.Smoothing = []float64{math.NaN()} },
 		"stimulus.spread":                        func(c *Config) { c.Spread = []float64{-1, 1} },
-		"stimulus.current:":                      func(c *Config) { c.Current = &CurrentStep{5, 5, []float64{1}} },
-		"stimulus.current.amplitude":             func(c *Config) { c.Current = &CurrentStep{0, 5, nil} },
+		"stimulus.current:":                      func(c *Config) { c.Current = &CurrentStep{Start: 5, Stop: 5, Amplitude: []float64{1}} },
+		"stimulus.current.amplitude":             func(c *Config) { c.Current = &CurrentStep{Stop: 5} },
 	} {
 		c := integrateAndFire()
 		spoil(&c)
@@ -267,7 +267,7 @@ func TestCapacity(t *testing.T) {
 }
 
 func TestCurrent(t *testing.T) {
-	p := protocol(t, Config{Protocol: "none", Current: &CurrentStep{10, 90, []float64{2, 4}}}, 100)
+	p := protocol(t, Config{Protocol: "none", Current: &CurrentStep{Start: 10, Stop: 90, Amplitude: []float64{2, 4}}}, 100)
 	low, high := math.Inf(1), math.Inf(-1)
 	for i := range uint64(200) {
 		a, from, to := p.Current(i)

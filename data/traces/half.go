@@ -5,23 +5,23 @@ import "math"
 // half is an IEEE 754 binary16 number: 11 bits of precision, 6e-8 to 65,504. At -70 mV its step is 0.06 mV.
 type half uint16
 
-// maxHalf is the largest finite half.
-const maxHalf = 65504
+// overHalf is where halves round to infinity: half a step above the largest, 65,504.
+const overHalf = 65520
 
-// halved tells which recorded variables are kept as float16 where Info.Precision asks for it: voltages and gates. Of
+// Halved tells which recorded variables are kept as float16 where Info.Precision asks for it: voltages and gates. Of
 // concentrations in mM and conductances in uS too little would be left.
-func (in *Info) halved(unit string) bool {
+func (in *Info) Halved(unit string) bool {
 	return in.Precision == "float16" && (unit == "mV" || unit == "1")
 }
 
-// toHalf rounds to nearest, ties to even. Beyond maxHalf it gives infinity.
+// toHalf rounds to nearest, ties to even. From overHalf on it gives infinity.
 func toHalf(x float32) half {
 	b := math.Float32bits(x)
 	sign, mag := half(b>>16&0x8000), b&0x7fffffff
 	switch {
 	case mag > 0x7f800000:
 		return sign | 0x7e00
-	case mag >= 0x477ff000: // 65,520 and above round past maxHalf
+	case mag >= 0x477ff000: // overHalf
 		return sign | 0x7c00
 	case mag < 0x38800000: // below 2^-14: in steps of 2^-24, which float32 addition rounds to
 		return sign | half(math.Float32bits(math.Float32frombits(mag)+0.5)-math.Float32bits(0.5))

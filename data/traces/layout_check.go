@@ -27,7 +27,11 @@ func (in *Info) Check() error {
 	}
 	for _, r := range ranges {
 		if r.v < r.lo || r.v > r.hi {
-			return bad("%s is %d: must be from %d to %d", r.name, r.v, r.lo, r.hi)
+			hint := ""
+			if strings.HasSuffix(r.name, "_capacity") && r.v > r.hi {
+				hint = ": use fewer samples per shard"
+			}
+			return bad("%s is %d: must be from %d to %d%s", r.name, r.v, r.lo, r.hi, hint)
 		}
 	}
 	if n := in.SamplesPerShard * in.Duration; n > maxChunkValues { // both are at most 2^28
@@ -155,8 +159,8 @@ func (in *Info) checkCell() error {
 		}
 	}
 	for i, s := range c.Segments {
-		if s.Parent < -1 || int(s.Parent) >= i || s.Region == "" || len(s.Region) > maxSite || strings.ContainsFunc(s.Region, unprintable) || strings.Contains(s.Region, " ") {
-			return fmt.Errorf("traces: segment %d of region %q has parent %d: want a name, and one before it", i, s.Region, s.Parent)
+		if s.Parent < -1 || int(s.Parent) >= len(c.Segments) || int(s.Parent) == i || s.Region == "" || len(s.Region) > maxSite || strings.ContainsFunc(s.Region, unprintable) || strings.Contains(s.Region, " ") {
+			return fmt.Errorf("traces: segment %d of region %q has parent %d: want a name, and another segment or -1", i, s.Region, s.Parent)
 		}
 		for _, x := range []float64{s.X, s.Distance, s.Length, s.Diameter, s.Area} {
 			if math.IsNaN(x) || math.IsInf(x, 0) {

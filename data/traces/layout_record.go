@@ -42,7 +42,7 @@ func (in *Info) recordArrays() []array {
 	dense := func(b block, name, time string, values int) array {
 		a := array{name: name, dtype: "<f4", dims: []string{"sample", time}, shape: []int64{n, int64(values)},
 			chunk: []int64{per, int64(values)}, fill: "NaN", attrs: map[string]any{"units": b.unit, "long_name": b.state + " at the soma"}}
-		if in.halved(b.unit) && b.first >= 0 {
+		if in.Halved(b.unit) && b.first >= 0 {
 			a.dtype = "<f2"
 		}
 		if b.sited {

@@ -22,7 +22,7 @@ func (s *Shard) checkRecorded(in *Info, want map[int]bool) error {
 	all := []dense{{"soma_v", s.SomaV, in.Duration, 1, 0, false}}
 	for i, v := range in.Record {
 		if want == nil || want[i] {
-			all = append(all, dense{v.Name, s.Extra[i], in.Duration, 1, 0, in.halved(v.Unit)})
+			all = append(all, dense{v.Name, s.Extra[i], in.Duration, 1, 0, in.Halved(v.Unit)})
 		}
 	}
 	if want == nil {
@@ -36,7 +36,7 @@ func (s *Shard) checkRecorded(in *Info, want map[int]bool) error {
 			for i, v := range s.Windows[w] {
 				name, half := windowName(w, "soma_v"), false
 				if i > 0 {
-					name, half = in.Record[i-1].Name+" in window "+fmt.Sprint(w), in.halved(in.Record[i-1].Unit)
+					name, half = in.Record[i-1].Name+" in window "+fmt.Sprint(w), in.Halved(in.Record[i-1].Unit)
 				}
 				all = append(all, dense{name, v, x.Values(), x.Every, x.Start, half})
 			}
@@ -55,7 +55,7 @@ func (d dense) check(s *Shard) error {
 		return fmt.Errorf("%s has %d values, want %d samples of %d", d.name, len(d.values), s.Samples, d.times)
 	}
 	for i, x := range d.values {
-		if x-x != 0 || d.half && (x >= 65520 || x <= -65520) { // NaN or infinite, or so as a float16
+		if x-x != 0 || d.half && (x >= overHalf || x <= -overHalf) { // NaN or infinite, or so as a float16
 			return fmt.Errorf("sample %d: %s is %v at %g ms", s.First+i/d.times, d.name, x, d.start+float64(i%d.times)*d.every)
 		}
 	}
@@ -83,12 +83,12 @@ func (s *Shard) recordFrames(in *Info, c *codec, use func(array int, frame []byt
 	}
 	blocks := in.blocks()
 	for _, b := range blocks {
-		put(s.Extra[b.first:b.first+b.count], in.Duration, in.halved(b.unit))
+		put(s.Extra[b.first:b.first+b.count], in.Duration, in.Halved(b.unit))
 	}
 	for w, x := range in.Windows {
 		put(s.Windows[w][:1], x.Values(), false)
 		for _, b := range blocks {
-			put(s.Windows[w][1+b.first:1+b.first+b.count], x.Values(), in.halved(b.unit))
+			put(s.Windows[w][1+b.first:1+b.first+b.count], x.Values(), in.Halved(b.unit))
 		}
 	}
 }
@@ -144,7 +144,7 @@ func (s *Shard) takeRecorded(in *Info, e *shardEntry, c *codec, frames [][]byte,
 			at++
 			continue
 		}
-		if err := get(s.Extra[b.first:b.first+b.count], in.Duration, in.halved(b.unit)); err != nil {
+		if err := get(s.Extra[b.first:b.first+b.count], in.Duration, in.Halved(b.unit)); err != nil {
 			return err
 		}
 		for i := b.first; i < b.first+b.count; i++ {
@@ -163,7 +163,7 @@ func (s *Shard) takeRecorded(in *Info, e *shardEntry, c *codec, frames [][]byte,
 			return err
 		}
 		for _, b := range blocks {
-			if err := get(columns[1+b.first:1+b.first+b.count], x.Values(), in.halved(b.unit)); err != nil {
+			if err := get(columns[1+b.first:1+b.first+b.count], x.Values(), in.Halved(b.unit)); err != nil {
 				return err
 			}
 		}

@@ -15,7 +15,7 @@ type Info struct {
 	Synapses        []SynapseInfo  `json:"synapses"`                   // groups, in the order of the inputs
 	Inputs          int            `json:"inputs"`                     // number of synapses in all
 	Record          []Variable     `json:"record"`                     // other recorded state variables; those of one state at several sites follow one another
-	Precision       string         `json:"record_precision,omitempty"` // of Record where it can be float16: see halved; "" is float32
+	Precision       string         `json:"record_precision,omitempty"` // of Record where it can be float16: see Halved; "" is float32
 	Windows         []Window       `json:"windows,omitempty"`          // recorded more finely
 	EventCapacity   int            `json:"event_capacity"`             // most input events a shard can hold
 	SpikeCapacity   int            `json:"spike_capacity"`             // most output spikes a shard can hold

@@ -77,12 +77,12 @@ func fake(in Info, k int) *Shard {
 	}
 	s.SomaV = dense(-65, 5, in.Duration, false)
 	for _, v := range in.Record {
-		s.Extra = append(s.Extra, dense(0.5, 0.1, in.Duration, in.halved(v.Unit)))
+		s.Extra = append(s.Extra, dense(0.5, 0.1, in.Duration, in.Halved(v.Unit)))
 	}
 	for _, w := range in.Windows {
 		all := [][]float32{dense(-65, 5, w.Values(), false)}
 		for _, v := range in.Record {
-			all = append(all, dense(0.5, 0.1, w.Values(), in.halved(v.Unit)))
+			all = append(all, dense(0.5, 0.1, w.Values(), in.Halved(v.Unit)))
 		}
 		s.Windows = append(s.Windows, all)
 	}
