@@ -1,8 +1,8 @@
-// A mechanism's own source run over the lanes of a node, one loop for each class (mechanisms/list.h). The loops see the
-// voltage and sum conductance and drive in arrays of their own: vb, gb, eb, and of calcium cab, ecab, icab.
-#define GET(n) for (int k = 0; k < (n); k++) ((real *)&z)[k] = x[k * B + l]
-#define PUT(n) for (int k = 0; k < (n); k++) x[k * B + l] = ((real *)&z)[k]
-#define LANES for (int l = 0; l < B; l++)
+// A mechanism's own source run over one vector of lanes of a node, a loop for each class (mechanisms/list.h). The loops
+// see the voltage and sum conductance and drive in arrays of their own: vb, gb, eb, and of calcium cab, ecab, icab.
+#define GET(n) for (int k = 0; k < (n); k++) ((real *)&z)[k] = x[k * stride + l]
+#define PUT(n) for (int k = 0; k < (n); k++) x[k * stride + l] = ((real *)&z)[k]
+#define LANES _Pragma("GCC ivdep") for (int l = 0; l < W; l++)
 
 #define DIRECT_PASSIVE(name, n)
 #define DIRECT_SYNAPSE(name, n)
@@ -56,9 +56,23 @@
   {                                                                              \
     const real *d = decay + 2 * o->table;                                        \
     LANES {                                                                      \
-      name##_state z = {x[l] * d[0] - x[B + l] * d[1], 0};                       \
+      name##_state z = {x[l] * d[0] - x[stride + l] * d[1], 0};                       \
       real g = gb[l], ge = eb[l];                                                \
       name##_current(z, vb[l], r, &g, &ge);                                      \
       gb[l] = g, eb[l] = ge;                                                     \
     }                                                                            \
   }
+
+// direct takes one operation whose state is at x, one state `stride` from the next.
+static __attribute__((noinline, noclone)) void direct(const trees_op *o, real *restrict x, const int stride, const real *r,
+                                             const real dt, const real *decay, const real *restrict vb,
+                                             real *restrict gb, real *restrict eb, real *restrict cab,
+                                             real *restrict ecab, real *restrict icab) {
+  switch (o->op) {
+  case TREES_POOL_END: POOL_END(ca_pool, 1) break;
+#define X(name, class, n, params, width) \
+  case TREES_DIRECT + MECHANISM_##name: DIRECT_##class(name, n) break;
+    NEQ_MECHANISMS(X)
+#undef X
+  }
+}

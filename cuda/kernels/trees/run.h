@@ -54,7 +54,7 @@ FN void deliver(const trees_program *p, trees_block *b, int64_t s, int phase, re
 }
 
 // renew_synapses brings stored synapses to the decay of a new period.
-static __attribute__((noinline)) void renew_synapses(const trees_program *p, real *state, const int lanes) {
+static __attribute__((noinline, noclone)) void renew_synapses(const trees_program *p, real *state, const int lanes) {
   for (int i = 0; i < p->ops; i++) {
     const trees_op *o = p->op + i;
     if (!trees_synapse(o->op)) continue;
@@ -65,7 +65,7 @@ static __attribute__((noinline)) void renew_synapses(const trees_program *p, rea
 }
 
 // record_sites writes the recorded variables of one record that are due before, or after, the pass down.
-static void record_sites(const trees_program *p, const trees_block *b, const real *solver, const real *state, int phase,
+static __attribute__((noinline, noclone)) void record_sites(const trees_program *p, const trees_block *b, const real *solver, const real *state, int phase,
                          int after, float *out, int64_t plane, const int lanes) {
   const real *now = (const real *)p->now + (size_t)phase * p->classes * 2;
   for (int i = 0; i < p->nrecord; i++, out += plane) {

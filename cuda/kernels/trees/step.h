@@ -12,21 +12,6 @@ enum { STEP(lanes_) = U * W };
 #define B STEP(lanes_)
 #define EACH for (int u = 0; u < U; u++)
 
-static __attribute__((noinline)) void STEP(direct)(const trees_op *o, real *restrict x, const real *r, const real dt,
-                                                   const real *decay, const real *restrict vb, real *restrict gb,
-                                                   real *restrict eb, real *restrict cab, real *restrict ecab,
-                                                   real *restrict icab) {
-  x = __builtin_assume_aligned(x, 64), vb = __builtin_assume_aligned(vb, 64), gb = __builtin_assume_aligned(gb, 64);
-  eb = __builtin_assume_aligned(eb, 64);
-  switch (o->op) {
-  case TREES_POOL_END: POOL_END(ca_pool, 1) break;
-#define X(name, class, n, params, width) \
-  case TREES_DIRECT + MECHANISM_##name: DIRECT_##class(name, n) break;
-    NEQ_MECHANISMS(X)
-#undef X
-  }
-}
-
 static int64_t STEP(loop)(const trees_program *p, trees_block *b, int64_t from, int64_t to, const trees_current *current) {
   real *const solver = __builtin_assume_aligned(b->solver, 64), *const state = __builtin_assume_aligned(b->state, 64);
   const trees_node *const node = p->node;
@@ -65,7 +50,7 @@ static int64_t STEP(loop)(const trees_program *p, trees_block *b, int64_t from, 
         EACH here[u] = place_of(v[u], (float)(1 / TREES_CELL), (float)(-TREES_LOW / TREES_CELL - 0.5));
 #else
         EACH store(vb + u * W, v[u]);
-        LANES vb[l] = gate_voltage(vb[l]);
+        for (int l = 0; l < B; l++) vb[l] = gate_voltage(vb[l]);
 #endif
         for (const trees_op *o = op + at->first; o < op + last; o++) {
           const real *const r = row + o->row;
@@ -127,14 +112,15 @@ static int64_t STEP(loop)(const trees_program *p, trees_block *b, int64_t from, 
             break;
           }
 #endif
-          case TREES_REVERSAL: LANES ecab[l] = r[0], icab[l] = 0, cab[l] = r[1]; break;
+          case TREES_REVERSAL: for (int l = 0; l < B; l++) ecab[l] = r[0], icab[l] = 0, cab[l] = r[1]; break;
           default: {
 #ifdef TABLES
             EACH store(vb + u * W, v[u]);
-            LANES vb[l] = gate_voltage(vb[l]);
+            for (int l = 0; l < B; l++) vb[l] = gate_voltage(vb[l]);
 #endif
             EACH store(gb + u * W, g[u]), store(eb + u * W, ge[u]);
-            STEP(direct)(o, y, r, dt, decay, vb, gb, eb, cab, ecab, icab);
+            for (int l = 0; l < B; l += W)
+              direct(o, y + l, B, r, dt, decay, vb + l, gb + l, eb + l, cab + l, ecab + l, icab + l);
             EACH g[u] = load(gb + u * W), ge[u] = load(eb + u * W);
           }
           }
