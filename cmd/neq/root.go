@@ -57,7 +57,7 @@ networks to it, and reports how many parameters it takes to be equivalent to one
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%w: see \"%s --help\"", err, c.CommandPath())
 	})
-	root.AddCommand(initCommand(f), modelsCommand(f), simulateCommand(f), mergeCommand(f), verifyCommand(f), inspectCommand(f),
+	root.AddCommand(initCommand(f), modelsCommand(f), morphologyCommand(f), simulateCommand(f), mergeCommand(f), verifyCommand(f), inspectCommand(f),
 		trainCommand(f), evalCommand(f), sweepCommand(f), reportCommand(f), runCommand(f), doctorCommand(f), probeCommand(f), benchCommand(f))
 	for _, c := range root.Commands() {
 		wrapArgs(c)

@@ -155,44 +155,39 @@ func norm(x, y, z float64) float64 { return math.Sqrt(x*x + y*y + z*z) }
 
 // check says what is wrong with a morphology that Divide could not divide.
 func (m *Morphology) check() error {
-	var errs []error
-	bad := func(i int, format string, args ...any) {
-		if len(errs) < 10 {
-			errs = append(errs, fmt.Errorf("%s: %s "+format, append([]any{m.Name, m.Sections[i].Name()}, args...)...))
-		}
-	}
 	root := -1
-	soma := false
 	for i := range m.Sections {
 		s := &m.Sections[i]
-		soma = soma || s.Region == Soma
+		bad := func(format string, args ...any) error {
+			return fmt.Errorf("%s: %s %w", m.Name, s.Name(), fmt.Errorf(format, args...))
+		}
 		switch {
 		case s.Parent < 0 && root >= 0:
-			bad(i, "has no parent, nor has %s: a morphology is one tree", m.Sections[root].Name())
+			return bad("has no parent, nor has %s: a morphology is one tree", m.Sections[root].Name())
 		case s.Parent < 0:
 			root = i
 		case s.Parent >= len(m.Sections):
-			bad(i, "hangs on section %d of %d", s.Parent, len(m.Sections))
+			return bad("hangs on section %d of %d", s.Parent, len(m.Sections))
 		}
 		if !(s.ParentX >= 0 && s.ParentX <= 1) {
-			bad(i, "hangs at %g of its parent, not within 0 to 1", s.ParentX)
+			return bad("hangs at %g of its parent, not within 0 to 1", s.ParentX)
 		}
 		for _, p := range s.Points {
 			if err := p.check(); err != nil {
-				bad(i, "%w", err)
+				return bad("%w", err)
 			}
 		}
 		if !(length(s.Points) > 0) {
-			bad(i, "has no length")
+			return bad("has no length")
 		}
 	}
-	if len(errs) == 0 && !soma {
-		errs = append(errs, fmt.Errorf("%s: has no soma", m.Name))
+	if m.soma() < 0 {
+		return fmt.Errorf("%s: has no soma", m.Name)
 	}
-	if len(errs) == 0 && len(m.outwards()) != len(m.Sections) {
-		errs = append(errs, fmt.Errorf("%s: sections hang on one another in a circle", m.Name))
+	if len(m.outwards()) != len(m.Sections) {
+		return fmt.Errorf("%s: sections hang on one another in a circle", m.Name)
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // check refuses what has no place or no width.
