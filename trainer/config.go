@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"neq/surrogates/ops"
 )
 
 // Config is the `training:` section of a configuration. Zero values of fields that have a default mean the
@@ -30,6 +32,10 @@ type Config struct {
 	ValidateEvery     int `yaml:"validate_every,omitempty" json:"validate_every"`         // steps between validations, > 0; default steps/20
 	ValidationSamples int `yaml:"validation_samples,omitempty" json:"validation_samples"` // at most so many episodes of the validation split, > 0; default 64
 	Patience          int `yaml:"patience,omitempty" json:"patience"`                     // validations without a better AUC before stopping, >= 0; 0 (default) never stops
+
+	// What a GPU rounds the factors of dense convolutions to: float32 (default, nothing), tf32 or bf16. Weights and sums are
+	// float32 in each, and the CPU always computes in float32.
+	Precision string `yaml:"precision,omitempty" json:"precision,omitempty"`
 
 	ShardsInMemory  int     `yaml:"shards_in_memory,omitempty" json:"shards_in_memory"`     // shards windows are drawn from at a time, > 0; default 8. Up to twice as many are held: the next ones load meanwhile
 	CheckpointEvery float64 `yaml:"checkpoint_every_s,omitempty" json:"checkpoint_every_s"` // seconds between checkpoints, > 0; default 60
@@ -74,6 +80,9 @@ func (c *Config) Fill(receptiveField, duration int) {
 	if c.Schedule == "cosine" || c.Schedule == "linear" {
 		def(&c.FinalRate, 0.01)
 	}
+	if c.Precision == ops.Float32.String() { // as it is left out, so that older fits are the same
+		c.Precision = ""
+	}
 	def(&c.Steps, 2000)
 	def(&c.Batch, 16)
 	def(&c.Window, min(400, duration))
@@ -116,6 +125,9 @@ func (c *Config) Validate() error {
 	case "", "constant", "cosine", "linear", "steps":
 	default:
 		return bad("schedule", fmt.Sprintf("%q", c.Schedule), "constant, cosine, linear or steps")
+	}
+	if _, err := ops.ParsePrecision(c.Precision); err != nil {
+		return fmt.Errorf("training.precision: %w", err)
 	}
 	for _, f := range []struct {
 		key   string

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"neq/cuda/driver"
 	"neq/data/traces"
+	"neq/surrogates/ops"
 	"neq/trainer/fidelity"
 )
 
@@ -12,6 +14,7 @@ import (
 type EvaluateOptions struct {
 	BurnIn    *int               // ms at the start of an episode that are not scored; nil: the receptive field, at most half the episode
 	Threads   int                // cores, 0: all
+	GPU       *driver.Context    // nil: the CPU
 	Samples   int                // at most so many episodes, 0: all
 	Resamples int                // of the bootstrap, 0: 1,000, negative: no intervals
 	Baselines bool               // score the baselines on the same episodes too
@@ -32,7 +35,8 @@ type Evaluation struct {
 }
 
 // Evaluate scores the model in modelDir on whole episodes of a split of the data set in dataDir. Voltages are compared
-// in mV, the neuron's cut as the model's targets were; spikes are decided at the threshold chosen on validation.
+// in mV, the neuron's cut as the model's targets were; spikes are decided at the threshold chosen on validation. A model
+// is evaluated in float32, whatever the precision it was trained in.
 func Evaluate(ctx context.Context, modelDir, dataDir, splitName string, o EvaluateOptions) (*Evaluation, error) {
 	m, err := Load(modelDir)
 	if err != nil {
@@ -45,7 +49,7 @@ func Evaluate(ctx context.Context, modelDir, dataDir, splitName string, o Evalua
 	return m.evaluate(ctx, set, splitName, o)
 }
 
-func (m *Model) evaluate(ctx context.Context, src source, splitName string, o EvaluateOptions) (*Evaluation, error) {
+func (m *Model) evaluate(ctx context.Context, src source, splitName string, o EvaluateOptions) (_ *Evaluation, err error) {
 	data, err := split(src, splitName)
 	if err != nil {
 		return nil, err
@@ -64,7 +68,18 @@ func (m *Model) evaluate(ctx context.Context, src source, splitName string, o Ev
 	if o.Samples > 0 {
 		n = min(n, o.Samples)
 	}
-	p, err := newPredictor(m.Network, m.Normalisation, data.info.Duration, n, o.Threads, nil)
+	var gpu *ops.Device
+	if o.GPU != nil {
+		if gpu, err = ops.OpenDevice(o.GPU, ops.DeviceOptions{}); err != nil {
+			return nil, fmt.Errorf("trainer: %w", err)
+		}
+		defer func() {
+			if e := gpu.Close(); err == nil && e != nil {
+				err = fmt.Errorf("trainer: %w", e)
+			}
+		}()
+	}
+	p, err := newPredictor(m.Network, m.Normalisation, data.info.Duration, n, o.Threads, gpu)
 	if err != nil {
 		return nil, fmt.Errorf("trainer: %w", err)
 	}

@@ -29,10 +29,11 @@ type FitOptions struct {
 	Resume    bool             // go on from the last checkpoint in OutDir, from the start where there is none
 	Overwrite bool             // remove a fit that is in OutDir
 	Threads   int              // cores, 0: all; the result does not depend on it
-	GPU       *driver.Context  // nil: the CPU. Checkpoints are the same files, and move from one to the other
+	GPU       *driver.Context  // nil: the CPU, in float32. Checkpoints are the same files, and move from one to the other
 	Hooks     []func(Progress) // called after every step and validation, in order, by the fit's own goroutine
 
-	disk atomicfile.Disk // that tests fill
+	disk   atomicfile.Disk // that tests fill
+	stream bool            // send batches even where the training split would fit on the GPU; for tests
 }
 
 // Progress is what a hook sees. NaN where there is no value yet.
@@ -87,6 +88,7 @@ type run struct {
 	params []*tensor.Dense
 
 	rows    []window
+	list    []ops.Window // the same, of episodes that lie on the GPU; nil where batches are sent
 	started time.Time
 	before  float64 // seconds of earlier runs
 	logged  float64 // wall seconds at the last line of metrics
@@ -230,7 +232,13 @@ func (r *run) build(ctx context.Context, src source) error {
 			return fmt.Errorf("trainer: %w", err)
 		}
 	}
-	if r.graph, err = r.net.Graph(surrogates.GraphOptions{Batch: c.Batch, Time: *c.BurnIn + c.Window, BurnIn: *c.BurnIn, Train: true, Threads: r.o.Threads, Device: r.gpu}); err != nil {
+	g := surrogates.GraphOptions{Batch: c.Batch, Time: *c.BurnIn + c.Window, BurnIn: *c.BurnIn, Train: true, Threads: r.o.Threads, Device: r.gpu}
+	if r.gpu != nil {
+		if g.Precision, err = ops.ParsePrecision(c.Precision); err != nil {
+			return fmt.Errorf("trainer: %w", err)
+		}
+	}
+	if r.graph, err = r.net.Graph(g); err != nil {
 		return fmt.Errorf("trainer: %w", err)
 	}
 	so := ops.SolverOptions{ClipNorm: c.GradientClip, Threads: r.o.Threads, Device: r.gpu}
@@ -261,6 +269,9 @@ func (r *run) build(ctx context.Context, src source) error {
 				return fmt.Errorf("trainer: %w", err)
 			}
 		}
+	}
+	if err := r.reside(ctx, train, aux); err != nil {
+		return err
 	}
 	if r.log, err = openMetrics(r.o.OutDir, keep); err != nil {
 		return err

@@ -57,10 +57,10 @@ func (r *run) step() error {
 	if err := r.load.windows(step, r.rows); err != nil {
 		return err
 	}
-	r.fill.fill(r.rows, r.graph.Events())
 	if r.gpu != nil {
-		return r.queue(step)
+		return r.queue(step, began)
 	}
+	r.fill.fill(r.rows, r.graph.Events())
 	loss, err := r.graph.Run(&r.fill.target, r.c.Weights(step))
 	if err != nil {
 		return fmt.Errorf("trainer: step %d: %w", step, err)
@@ -90,9 +90,15 @@ func (r *run) step() error {
 }
 
 // queue is a step on the GPU: nothing waits for it, and its loss is looked at when a line of metrics is due.
-func (r *run) queue(step int) error {
-	began := time.Now()
-	if err := r.graph.Queue(&r.fill.target, r.c.Weights(step)); err != nil {
+func (r *run) queue(step int, began time.Time) error {
+	var err error
+	if r.list != nil {
+		err = r.graph.QueueWindows(r.place(), r.c.Weights(step))
+	} else {
+		r.fill.fill(r.rows, r.graph.Events())
+		err = r.graph.Queue(&r.fill.target, r.c.Weights(step))
+	}
+	if err != nil {
 		return fmt.Errorf("trainer: step %d: %w", step, err)
 	}
 	rate := r.c.Rate(step)

@@ -446,7 +446,7 @@ func (s *sweep) fitTrial(ctx context.Context, i, threads int, row *equivalence.R
 	if err != nil {
 		return err
 	}
-	e, err := m.evaluate(ctx, s.src, s.o.Split, EvaluateOptions{BurnIn: &s.burn, Threads: threads, Resamples: s.o.Resamples})
+	e, err := m.evaluate(ctx, s.src, s.o.Split, EvaluateOptions{BurnIn: &s.burn, Threads: threads, GPU: s.gpu(i), Resamples: s.o.Resamples})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,220 @@
+//go:build (gpu || cuda) && linux && cgo && (amd64 || arm64)
+
+package trainer
+
+import (
+	"context"
+	"errors"
+	"math"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"neq/cuda/driver"
+	"neq/cuda/driver/fake"
+)
+
+// openFake opens the fake GPU, on which nothing may be left.
+func openFake(t *testing.T) *driver.Context {
+	t.Helper()
+	c, err := driver.Open(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if bytes, n := c.Held(); n > 0 {
+			t.Errorf("%d buffers of %d bytes are left on the device", n, bytes)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// recorded data with an auxiliary target, and a network with all that has state.
+func deepData(t *testing.T) (FitOptions, string) {
+	c := small()
+	c.record, c.train, c.validation, c.test = true, 12, 4, 4
+	o := deep() // its 40 steps look at 6,640 ms, the training split has 6,000
+	o.Config.Window, o.Config.Batch, o.Config.ValidateEvery = 60, 2, 20
+	return o, c.write(t)
+}
+
+// weightsOf are those of a fitted model.
+func weightsOf(t *testing.T, dir string) (all [][]float32) {
+	t.Helper()
+	m, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range m.Network.Weights() {
+		all = append(all, slices.Clone(values(w)))
+	}
+	return all
+}
+
+// A fit whose training split lies on the GPU has the bits of one whose batches are sent, and waits less for the device.
+func TestFitFromEpisodesOnGPU(t *testing.T) {
+	if !lab.Within(t, "", false) {
+		return
+	}
+	o, data := deepData(t)
+	o.GPU, o.DataDir = openFake(t), data
+	var kept [2][][]float32
+	var lines [2][]float64
+	var calls [2]fake.Counts
+	for i, stream := range []bool{true, false} {
+		o.OutDir, o.stream = filepath.Join(t.TempDir(), "fit"), stream
+		before, err := fake.Count()
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustFit(t, o)
+		after, err := fake.Count()
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls[i] = after.Since(before)
+		kept[i], lines[i] = weightsOf(t, o.OutDir), losses(t, o.OutDir)
+	}
+	for i := range kept[0] {
+		if !slices.Equal(kept[0][i], kept[1][i]) {
+			t.Errorf("weights %d differ between a split that is sent and one that lies on the GPU", i)
+		}
+	}
+	if len(lines[0]) == 0 || !slices.Equal(lines[0], lines[1]) {
+		t.Errorf("losses %v sent, %v from the GPU", lines[0], lines[1])
+	}
+	t.Logf("sent: %+v, on the GPU: %+v", calls[0], calls[1])
+	if calls[1].Waits >= calls[0].Waits || calls[1].Calls >= calls[0].Calls {
+		t.Errorf("calls %+v sent, %+v from the GPU: want fewer", calls[0], calls[1])
+	}
+}
+
+// Where the split does not fit into its share of the memory, batches are sent.
+func TestFitOnASmallGPU(t *testing.T) {
+	if !lab.Within(t, "memory=220000", false) {
+		return
+	}
+	o, data := deepData(t)
+	o.Config.ValidationSamples = 1
+	o.GPU, o.DataDir, o.OutDir = openFake(t), data, filepath.Join(t.TempDir(), "fit")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	o.Hooks = []func(Progress){func(p Progress) {
+		if bytes, _ := o.GPU.Held(); bytes > 130_000 { // without the split's 110,000
+			t.Errorf("step %d: %d bytes are held", p.Step, bytes)
+		}
+		if p.Step == 20 {
+			cancel()
+		}
+	}}
+	var in *InterruptedError
+	if _, err := Fit(ctx, o); !errors.As(err, &in) {
+		t.Errorf("%v, want a fit that runs until it is interrupted", err)
+	}
+}
+
+// A fit in bfloat16 writes the same float32 checkpoints: 20 steps of it on the GPU go on on the CPU, in float32.
+func TestHalfPrecisionMovesBetweenDevices(t *testing.T) {
+	if !lab.Within(t, "", false) {
+		return
+	}
+	o, data := deepData(t)
+	o.DataDir, o.Config.Precision = data, "bf16"
+	o.OutDir = filepath.Join(t.TempDir(), "cpu")
+	mustFit(t, o) // all of it on the CPU, in float32
+	want := losses(t, o.OutDir)
+	o.OutDir = filepath.Join(t.TempDir(), "gpu")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	o.GPU = openFake(t)
+	o.Hooks = []func(Progress){func(p Progress) {
+		if p.Step == 20 {
+			cancel()
+		}
+	}}
+	var in *InterruptedError
+	if _, err := Fit(ctx, o); !errors.As(err, &in) {
+		t.Fatalf("%v, want an interruption", err)
+	}
+	o.GPU, o.Resume, o.Hooks = nil, true, nil
+	mustFit(t, o)
+	got := losses(t, o.OutDir)
+	if len(got) != len(want) || len(got) < 3 {
+		t.Fatalf("%d and %d lines of losses", len(got), len(want))
+	}
+	same := true
+	for i := range got { // factors off by 2^-9, over 20 steps
+		if math.Abs(got[i]-want[i]) > 0.03*want[i] {
+			t.Errorf("line %d: loss %g after bf16, %g in float32", i, got[i], want[i])
+		}
+		same = same && got[i] == want[i]
+	}
+	if same {
+		t.Error("bf16 changed nothing")
+	}
+	o.Config.Precision, o.OutDir = "tf32", filepath.Join(t.TempDir(), "other")
+	cancelled, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	o.Hooks = []func(Progress){func(p Progress) {
+		if p.Step == 5 {
+			cancel()
+		}
+	}}
+	if _, err := Fit(cancelled, o); !errors.As(err, &in) {
+		t.Fatal(err)
+	}
+	o.Config.Precision, o.Hooks = "bf16", nil
+	var mismatch *MismatchError
+	if _, err := Fit(context.Background(), o); !errors.As(err, &mismatch) || mismatch.Key != "training.precision" {
+		t.Errorf("another precision on resuming: %v", err)
+	}
+}
+
+// A model's scores on the GPU are the CPU's: logits differ by float32's rounding, some 1e-6, which moves an AUC by as
+// little where ranks swap, and a voltage by a few 1e-5 mV.
+func TestEvaluateOnGPU(t *testing.T) {
+	for _, blas := range []string{"own products", "cuBLAS"} {
+		t.Run(blas, func(t *testing.T) {
+			if !lab.Within(t, "", blas == "cuBLAS") {
+				return
+			}
+			o, data := deepData(t)
+			o.DataDir, o.OutDir = data, filepath.Join(t.TempDir(), "fit")
+			mustFit(t, o)
+			e := EvaluateOptions{Threads: 1, Baselines: true, Samples: 4}
+			want, err := Evaluate(context.Background(), o.OutDir, data, "test", e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before, err := fake.Count()
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.GPU = openFake(t)
+			got, err := Evaluate(context.Background(), o.OutDir, data, "test", e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after, err := fake.Count()
+			if err != nil || after.Since(before).Launches == 0 {
+				t.Errorf("nothing ran on the GPU: %+v, %v", after.Since(before), err)
+			}
+			a, b := want.Fidelity, got.Fidelity
+			for _, x := range []struct {
+				what     string
+				a, b, by float64
+			}{{"AUC", a.AUC, b.AUC, 1e-4}, {"precision-recall", a.AveragePrecision, b.AveragePrecision, 1e-4}, {"RMSE", a.RMSE, b.RMSE, 1e-3},
+				{"explained variance", a.ExplainedVariance, b.ExplainedVariance, 1e-4}, {"rate", a.PredictedRate, b.PredictedRate, 0.6}} {
+				if !(math.Abs(x.a-x.b) <= x.by) {
+					t.Errorf("%s %g on the CPU, %g on the GPU", x.what, x.a, x.b)
+				}
+			}
+			if a.Episodes != b.Episodes || a.Spikes != b.Spikes || want.Baselines[0].Fidelity.AUC != got.Baselines[0].Fidelity.AUC {
+				t.Error("they were not scored on the same")
+			}
+		})
+	}
+}
