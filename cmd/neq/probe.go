@@ -37,7 +37,7 @@ lists the experiments. A probe is deterministic and takes seconds.`,
 			if err := checkProbe(args[0]); err != nil {
 				return err
 			}
-			cell, err := f.probed(c, args[1:], model)
+			cell, name, err := f.probed(c, args[1:], model)
 			if err != nil {
 				return err
 			}
@@ -59,7 +59,7 @@ lists the experiments. A probe is deterministic and takes seconds.`,
 				}
 				bar.Set(int64(done))
 			}
-			r, err := probe.Run(c.Context(), args[0], probe.NewNeuron(cell, device), o)
+			r, err := probe.Run(c.Context(), args[0], probe.NewNeuron(name, cell, device), o)
 			bar.End()
 			if err != nil {
 				return err
@@ -104,33 +104,35 @@ func checkProbe(name string) error {
 	return usage("no experiment %q: there are %s", name, strings.Join(names, ", "))
 }
 
-// probed compiles the neuron of a configuration or, with a model's name, the one that neq init --model writes.
-func (f *flags) probed(c *cobra.Command, args []string, model string) (*neuron.Cell, error) {
+// probed compiles the neuron of a configuration or, with a model's name, that model as it comes. A cell that a
+// configuration describes by itself has the configuration's title for a name.
+func (f *flags) probed(c *cobra.Command, args []string, model string) (cell *neuron.Cell, name string, err error) {
 	x := &experiment.Config{}
 	dir := "."
 	switch {
 	case len(args) == 1 && model != "":
-		return nil, usage("both %s and --model %s: give one", args[0], model)
+		return nil, "", usage("both %s and --model %s: give one", args[0], model)
 	case len(args) == 1:
-		var err error
 		if x, err = experiment.Load(args[0], f.changes(c)); err != nil {
-			return nil, usageError{err}
+			return nil, "", usageError{err}
 		}
 		dir = filepath.Dir(args[0])
 	case model != "":
-		var err error
 		if x, err = asItComes(model, f.changes(c)); err != nil {
-			return nil, usageError{err}
+			return nil, "", usageError{err}
 		}
 	default:
-		return nil, usage("what is to be probed? give a configuration, or --model NAME")
+		return nil, "", usage("what is to be probed? give a configuration, or --model NAME")
 	}
-	cell, err := compileProbed(x, dir)
+	if x.Neuron.Model == neuron.Own {
+		name = x.Title
+	}
+	cell, err = compileProbed(x, dir)
 	var key *neuron.KeyError
 	if errors.As(err, &key) {
-		return nil, usageError{err}
+		return nil, "", usageError{err}
 	}
-	return cell, err
+	return cell, name, err
 }
 
 // asItComes is the configuration of a neuron model as it comes: a point neuron with the synapses that neq init gives
@@ -155,7 +157,11 @@ func asItComes(model string, changes []string) (*experiment.Config, error) {
 func compileProbed(x *experiment.Config, dir string) (*neuron.Cell, error) {
 	o := neuron.Options{Dt: x.Simulation.Dt, Seed: x.Seed, Dir: dir}
 	switch x.Simulation.Solver {
-	case "", "euler":
+	case "":
+		if m, err := neuron.Lookup(x.Neuron.Model); err == nil {
+			o.Solver = m.DefaultSolver
+		}
+	case "euler":
 	case "staggered":
 		o.Solver = cuda.Staggered
 	default:

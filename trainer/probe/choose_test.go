@@ -28,7 +28,7 @@ func (c *stub) Run(_ context.Context, s Session) ([]Response, error) {
 			out[l].Local = append(out[l].Local, out[l].V)
 		}
 		for k := range c.spikes(t.Events) {
-			out[l].Spikes = append(out[l].Spikes, 150+float64(k))
+			out[l].Spikes = append(out[l].Spikes, 350+float64(k))
 		}
 	}
 	return out, nil

@@ -21,11 +21,14 @@ type Neuron struct {
 	about  About
 }
 
-// NewNeuron makes a compiled cell a subject that runs on a device.
-func NewNeuron(cell *neuron.Cell, device cuda.Device) *Neuron {
+// NewNeuron makes a compiled cell a subject that runs on a device, under the name of its model where none is given.
+func NewNeuron(name string, cell *neuron.Cell, device cuda.Device) *Neuron {
+	if name == "" {
+		name = cell.Config.Model
+	}
 	n := &Neuron{cell: cell, device: device}
 	p := &cell.Program
-	n.about = About{Name: cell.Config.Model, Dt: p.Dt, CurrentUnit: cell.CurrentUnit, Nodes: 1, Device: device.Name()}
+	n.about = About{Name: name, Dt: p.Dt, CurrentUnit: cell.CurrentUnit, Nodes: 1, Device: device.Name()}
 	if m, err := neuron.Lookup(cell.Config.Model); err == nil {
 		n.about.Words = m.Description
 		set := cell.Config.Set

@@ -37,7 +37,7 @@ func subject(t testing.TB, c *neuron.Cell, threads int) *Neuron {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Close() })
-	return NewNeuron(c, d)
+	return NewNeuron("", c, d)
 }
 
 func probed(t testing.TB, name string, s Subject) *Report {

@@ -13,6 +13,7 @@ import (
 // The clock of the XOR probe, and what counts as an answer.
 const (
 	xorStart = 100.0  // ms; the inputs begin
+	xorCount = 300.0  // ms; spikes count from here on: the answer to an input, not to its onset
 	xorEnd   = 1100.0 // ms; they end
 	xorEvery = 0.5    // ms between two values of a trace
 	xorRate  = 20.0   // events a second at a synapse, as Gidon et al. 2020 (Science 367:83) drive theirs
@@ -42,6 +43,9 @@ type drives struct {
 func (d *drives) blocked() bool {
 	return d.Held > xorHeld && d.Mean[3] < max(d.Mean[1], d.Mean[2])
 }
+
+// gap is by how many spikes the answers to one input stand above those to none and to both.
+func (d *drives) gap() float64 { return min(d.Mean[1], d.Mean[2]) - max(d.Mean[0], d.Mean[3]) }
 
 // passes tells that the strength separates XOR.
 func (d *drives) passes() bool { return d.Accuracy >= xorPass && !d.blocked() }
@@ -94,7 +98,7 @@ func xor(ctx context.Context, s Subject, o Options) (*Report, error) {
 		d := &all[k]
 		switch {
 		case d.blocked():
-		case all[best].blocked(), d.Accuracy > all[best].Accuracy, d.Scale == 1 && d.passes() && d.Accuracy >= all[best].Accuracy-0.02:
+		case all[best].blocked(), d.Accuracy > all[best].Accuracy, d.Accuracy == all[best].Accuracy && d.gap() > all[best].gap(), d.Scale == 1 && d.passes() && d.Accuracy >= all[best].Accuracy-0.02:
 			best = k
 		}
 	}
@@ -140,7 +144,7 @@ func (p *truth) run(scale float64, repeats int, sites []int) (drives, []Response
 	for c := range conditions {
 		shown = append(shown, all[c*repeats])
 		for repeat := range repeats {
-			n := count(all[c*repeats+repeat].Spikes, xorStart, xorEnd+100)
+			n := count(all[c*repeats+repeat].Spikes, xorCount, xorEnd)
 			d.Counts[c] = append(d.Counts[c], n)
 			d.Mean[c] += float64(n) / float64(repeats)
 			if n > 0 {
@@ -150,11 +154,11 @@ func (p *truth) run(scale float64, repeats int, sites []int) (drives, []Response
 	}
 	d.Accuracy, d.At = separable(d.Counts)
 	for _, r := range all[3*repeats:] {
-		for _, v := range r.V[int(xorStart/session.Every):int(xorEnd/session.Every)] {
+		for _, v := range r.V[int(xorCount/session.Every):int(xorEnd/session.Every)] {
 			d.Held += float64(v)
 		}
 	}
-	d.Held /= float64(repeats * (int(xorEnd/session.Every) - int(xorStart/session.Every)))
+	d.Held /= float64(repeats * (int(xorEnd/session.Every) - int(xorCount/session.Every)))
 	return d, shown, nil
 }
 
@@ -234,17 +238,17 @@ func (p *truth) report(a About, all []drives, best int, shown []Response) *Repor
 		}
 	}
 	r.Found["separates_from_strength"], r.Found["separates_to_strength"] = Number(low), Number(high)
-	figures := fmt.Sprintf("neither %s, A %s, B %s, both %s spikes in a second", plot.Figures(b.Mean[0], 2), plot.Figures(b.Mean[1], 2), plot.Figures(b.Mean[2], 2), plot.Figures(b.Mean[3], 2))
+	figures := fmt.Sprintf("neither %s, A %s, B %s, both %s spikes", plot.Figures(b.Mean[0], 2), plot.Figures(b.Mean[1], 2), plot.Figures(b.Mean[2], 2), plot.Figures(b.Mean[3], 2))
 	if passes {
 		r.Headline = a.Name + " separates XOR."
-		r.Sentences = []string{fmt.Sprintf("At %s times its own synaptic weights: %s.", plot.Figures(b.Scale, 3), figures),
+		r.Sentences = []string{fmt.Sprintf("At %s times its own synaptic weights, in %s s: %s.", plot.Figures(b.Scale, 3), plot.Figures((xorEnd-xorCount)/1000, 2), figures),
 			fmt.Sprintf("A threshold of %s tells one input from none and from two in %s %% of trials; an output that grows with its input cannot pass 75 %%.",
 				plot.Plural(b.At, "spike"), plot.Figures(100*b.Accuracy, 3))}
 	} else {
 		r.Headline = a.Name + " does not separate XOR."
 		r.Sentences = []string{fmt.Sprintf("Over %s strengths of the input, from %s to %s times its own synaptic weights, the best threshold on its output tells one input from none and from two in %s %% of trials; an output that grows with its input cannot pass 75 %%.",
 			plot.Integer(len(all)), plot.Figures(all[0].Scale, 3), plot.Figures(all[len(all)-1].Scale, 3), plot.Figures(100*b.Accuracy, 3)),
-			fmt.Sprintf("At %s times: %s.", plot.Figures(b.Scale, 3), figures)}
+			fmt.Sprintf("At %s times, in %s s: %s.", plot.Figures(b.Scale, 3), plot.Figures((xorEnd-xorCount)/1000, 2), figures)}
 	}
 	if len(block) > 0 {
 		r.Sentences = append(r.Sentences, fmt.Sprintf("From %s times on both inputs hold its soma at %s mV on average, where it cannot fire: such a depolarisation block is not counted as telling one from two.",
@@ -258,13 +262,13 @@ func (p *truth) report(a About, all []drives, best int, shown []Response) *Repor
 	}
 	r.Facts = []Fact{{"Input A", fmt.Sprintf("%s, %s", p.a.Name, plot.Plural(len(p.a.Synapses), "synapse"))},
 		{"Input B", fmt.Sprintf("%s, %s", p.b.Name, plot.Plural(len(p.b.Synapses), "synapse"))},
-		{"Protocol", fmt.Sprintf("Independent Poisson trains of %g Hz at every synapse of an input, from %g to %g ms; %s a condition; spikes to %g ms count. The same trains in every condition and at every strength. Seed %d.",
-			p.o.Rate, xorStart, xorEnd, plot.Plural(p.repeats, "trial"), xorEnd+100, p.o.Seed)},
+		{"Protocol", fmt.Sprintf("Independent Poisson trains of %g Hz at every synapse of an input, from %g to %g ms; %s a condition; spikes from %g ms to the end of the input count, so that its onset does not. The same trains in every condition and at every strength. Seed %d.",
+			p.o.Rate, xorStart, xorEnd, plot.Plural(p.repeats, "trial"), xorCount, p.o.Seed)},
 		{"Strength", "multiplies the weight of every synapse of both inputs"},
 		{"Told apart", fmt.Sprintf("share of trials, each condition counting the same, on the right side of the best threshold on the number of spikes; %g %% and more is called separating", 100*xorPass)}}
-	words := "The soma's voltage, and below it the events of both inputs."
+	words := "The soma's voltage, and below it the events of both inputs; spikes count where the line below is."
 	if a.Synapses[p.a.Synapses[0]].Distance > 0 {
-		words = "The soma's voltage over that where input A arrives, and below them the events of both inputs."
+		words = "The soma's voltage over that where input A arrives, and below them the events of both inputs; spikes count where the line below is."
 	}
 	r.Figures = []Figure{
 		{"The truth table", "Output spikes by input; a dot is a trial.", func(alone bool) string { return drawTruth(r, all, best, alone) }},

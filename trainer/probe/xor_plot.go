@@ -69,7 +69,7 @@ func drawTruth(r *Report, all []drives, best int, alone bool) string {
 	}
 	d.End()
 	d.Text("small soft", "middle", (right.x.A+right.x.B)/2, right.y.A+38, "strength of the synapses (log scale)")
-	d.Text("small soft", "end", right.x.B+46, right.y.B-10, "trials told apart")
+	d.Text("answer small", "end", right.x.B+46, right.y.B-10, "trials told apart")
 	d.Line("band-line", right.x.At(math.Log2(b.Scale)), right.y.A, right.x.At(math.Log2(b.Scale)), right.y.B)
 	var xs, ys []float64
 	for k := range acc {
@@ -101,11 +101,12 @@ func (p *truth) drawTrials(a About, scale float64, shown []Response, alone bool)
 		const high = 92.0
 		ch := newChart(d, frame{left: 64, top: y, width: d.W - 92, height: high, y: "mV", rangeX: [2]float64{0, xorEnd + 100}, rangeY: volts(0.05, all...), ticksY: 3, ticksX: 8,
 			bare: true})
+		d.Rect("band", ch.x.At(xorCount), ch.y.A+2, ch.x.At(xorEnd)-ch.x.At(xorCount), 3, 1.5, "spikes count")
 		if dendrite {
 			ch.trace("f3", x.Local[0], a.every(xorEvery), nil)
 		}
 		ch.trace("f0", x.V, a.every(xorEvery), x.Spikes)
-		d.Text("small strong halo", "start", ch.x.A+8, y-10, conditions[c].name+": "+plot.Plural(count(x.Spikes, xorStart, xorEnd+100), "spike"))
+		d.Text("small strong halo", "start", ch.x.A+8, y-10, conditions[c].name+": "+plot.Plural(count(x.Spikes, xorCount, xorEnd), "spike"))
 		y += high + 6
 		for in, on := range []bool{conditions[c].a, conditions[c].b} {
 			from := []input{p.a, p.b}[in]
