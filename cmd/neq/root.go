@@ -31,6 +31,7 @@ type flags struct {
 	json      bool
 	quiet     bool
 	seed      uint64
+	precision string
 	told      bool // what --device auto chose
 }
 
@@ -100,12 +101,16 @@ func (f *flags) output(c *cobra.Command, what string) {
 	}
 }
 
-// changes are the --set flags, with --seed among them.
+// changes are the --set flags, with --seed and --precision among them.
 func (f *flags) changes(c *cobra.Command) []string {
-	if c.Flags().Changed("seed") {
-		return append([]string{"seed=" + strconv.FormatUint(f.seed, 10)}, f.sets...)
+	sets := f.sets
+	if c.Flags().Changed("precision") {
+		sets = append([]string{"training.precision=" + f.precision}, sets...)
 	}
-	return f.sets
+	if c.Flags().Changed("seed") {
+		sets = append([]string{"seed=" + strconv.FormatUint(f.seed, 10)}, sets...)
+	}
+	return sets
 }
 
 // check refuses flags that no command can follow, before it does anything.

@@ -52,6 +52,7 @@ test samples. A trial that is done is not done again with --resume; one that was
 	}
 	f.compute(c)
 	f.configured(c)
+	f.rounding(c)
 	f.output(c, "folder of the sweep")
 	f.data(c, &data)
 	c.Flags().StringVar(&f.part, "part", "", "train only every N-th trial, from I on: `I/N`, or auto: a scheduler's array index")
@@ -84,6 +85,7 @@ func (f *flags) sweep(ctx context.Context, x *experiment.Config, data, out strin
 		return 0, err
 	}
 	defer done()
+	f.unrounded(o.Config, o.GPUs)
 	bar, hook := f.trainingBar()
 	o.DataDir, o.OutDir, o.Resume, o.Overwrite, o.Threads = data, out, f.resume, f.overwrite, f.cores()
 	o.Study.Version = version
@@ -203,6 +205,7 @@ writes FOLDER/report.html. Interrupted, it exits with 75; --resume goes on.`,
 	}
 	f.compute(c)
 	f.configured(c)
+	f.rounding(c)
 	f.output(c, "folder of the experiment")
 	return c
 }

@@ -3,17 +3,16 @@ package main
 import (
 	"fmt"
 	"math"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"neq/cuda/driver"
 	"neq/data/traces"
 	"neq/internal/atomicfile"
 	"neq/internal/console"
+	"neq/surrogates/ops"
 	"neq/trainer"
 	"neq/trainer/experiment"
-	"neq/trainer/fidelity"
 )
 
 func trainCommand(f *flags) *cobra.Command {
@@ -62,6 +61,7 @@ run that was never interrupted.`,
 			if len(gpus) > 0 {
 				o.GPU = gpus[0]
 			}
+			f.unrounded(cfg, gpus)
 			r, err := trainer.Fit(c.Context(), o)
 			bar.end()
 			if err != nil {
@@ -72,10 +72,23 @@ run that was never interrupted.`,
 	}
 	f.compute(c)
 	f.configured(c)
+	f.rounding(c)
 	f.output(c, "folder of the fit")
 	f.data(c, &data)
 	c.Flags().StringVar(&surrogate, "surrogate", "", "which of the configuration's surrogates, by `name`; default the first")
 	return c
+}
+
+// rounding adds the flag of commands that train.
+func (f *flags) rounding(c *cobra.Command) {
+	c.Flags().StringVar(&f.precision, "precision", "", "replaces training.precision: float32, tf32 or bf16, what a GPU rounds the factors of dense layers to")
+}
+
+// unrounded says that the CPU computes in float32 where the configuration asks a GPU for less.
+func (f *flags) unrounded(c trainer.Config, gpus []*driver.Context) {
+	if p, err := ops.ParsePrecision(c.Precision); err == nil && p != ops.Float32 && len(gpus) == 0 {
+		f.remark("the CPU trains in float32: training.precision is for a GPU", "precision", c.Precision)
+	}
 }
 
 // blame makes an error about a key of the configuration, found only beside the data, one of usage.
@@ -125,71 +138,4 @@ func (b *trainingBar) update(p trainer.Progress) {
 func (b *trainingBar) end() {
 	b.bar.End()
 	b.bar = nil
-}
-
-func evalCommand(f *flags) *cobra.Command {
-	var data, split string
-	var burn int
-	c := &cobra.Command{
-		Use:     "eval FIT --data DATA",
-		Short:   "Score a fitted surrogate on whole held-out samples",
-		Example: "  neq eval fit --data traces\n  neq eval fit --data traces --split validation --json",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			o := trainer.EvaluateOptions{Threads: f.cores(), Baselines: true, Hook: f.steps("evaluate", "samples")}
-			if c.Flags().Changed("burn-in") {
-				if burn < 0 {
-					return usage("--burn-in %d: want 0 ms or more", burn)
-				}
-				o.BurnIn = &burn
-			}
-			if strings.HasPrefix(f.device, "cuda") {
-				return usage("--device %s: eval computes on the CPU: use --device cpu", f.device)
-			}
-			e, err := trainer.Evaluate(c.Context(), args[0], data, split, o)
-			if err != nil {
-				return err
-			}
-			return f.result(c.OutOrStdout(), e, scores(filepath.Clean(args[0]), e))
-		},
-	}
-	f.compute(c)
-	f.data(c, &data)
-	c.Flags().StringVar(&split, "split", "test", "train, validation or test")
-	c.Flags().IntVar(&burn, "burn-in", 0, "`ms` at the start of a sample that are not scored; default the receptive field")
-	return c
-}
-
-// scores lays an evaluation out for reading.
-func scores(dir string, e *trainer.Evaluation) string {
-	var b strings.Builder
-	r := e.Fidelity
-	line := func(name, format string, a ...any) {
-		fmt.Fprintf(&b, "%-22s "+format+"\n", append([]any{name}, a...)...)
-	}
-	between := func(i *fidelity.Interval, digits int) string {
-		if i == nil {
-			return ""
-		}
-		return fmt.Sprintf("  [%.*f, %.*f]", digits, i.Low, digits, i.High)
-	}
-	line("surrogate", "%s: %s, %s parameters (%s synaptic, %s core)", dir, e.Title, console.Count(e.Parameters), console.Count(e.Synaptic), console.Count(e.Core))
-	line("scored on", "%s %s samples, %s spikes, the first %d ms of each left out", console.Count(r.Episodes), e.Split, console.Count(r.Spikes), e.BurnIn)
-	line("ROC AUC at 1 ms", "%.4f%s", r.AUC, between(r.AUCInterval, 4))
-	line("precision-recall AUC", "%.4f", r.AveragePrecision)
-	for _, o := range r.Operating {
-		line("true positives", "%.1f %% at %.2f %% false positives", 100*o.TruePositives, 100*o.FalsePositives)
-	}
-	for _, s := range r.F1 {
-		line("spike F1", "%.3f within %d ms%s", s.F1, s.Within, between(s.Interval, 3))
-	}
-	line("firing rate", "%.2f Hz predicted, %.2f Hz true, mean error %.2f Hz", r.PredictedRate, r.Rate, r.RateError)
-	line("voltage", "RMSE %.3f mV%s, explained variance %.2f %%", r.RMSE, between(r.RMSEInterval, 3), 100*r.ExplainedVariance)
-	for _, x := range e.Baselines {
-		line("baseline: "+x.Name, "AUC %.3f, voltage RMSE %.3f mV", x.Fidelity.AUC, x.Fidelity.RMSE)
-	}
-	if r.SpikesUndefined != "" {
-		line("note", "%s", r.SpikesUndefined)
-	}
-	return b.String()
 }

@@ -68,7 +68,10 @@ func (s Status) String() string {
 	return t + "; no cuBLAS: " + blasAdvice
 }
 
-const blasAdvice = "neq's own matrix product is used; libcublas 11, 12 or 13 on LD_LIBRARY_PATH (Debian: libcublas12, PyPI: nvidia-cublas-cu12) makes deep networks faster"
+// BLASAdvice says how to get cuBLAS, and what for.
+const BLASAdvice = "libcublas 11, 12 or 13 on LD_LIBRARY_PATH (Debian: libcublas12, PyPI: nvidia-cublas-cu12) makes deep networks faster"
+
+const blasAdvice = "neq's own matrix product is used; " + BLASAdvice
 
 // Err is nil where a device is usable, else an *Error that says why not.
 func (s Status) Err() error {
