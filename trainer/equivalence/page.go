@@ -2,6 +2,7 @@ package equivalence
 
 import (
 	_ "embed"
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"slices"
@@ -27,6 +28,8 @@ type page struct {
 	Frontier, Split, Brain                                      template.HTML
 	Thresholds                                                  []thresholdRow
 	Traces, Filters                                             []figure
+	Picture                                                     template.URL // an image, in which nothing a file says is run
+	Pictured                                                    string
 	Rows                                                        []pageRow
 	Costs                                                       []costRow
 	Baselines                                                   bool
@@ -109,6 +112,10 @@ func render(s *Study) ([]byte, error) {
 	}
 	p.Traces, p.Filters = s.traceFigures(all, a), s.filterFigures(all, a)
 	p.Rows, p.Costs = s.pageRows(all, a)
+	if svg := s.Neuron.Picture; strings.HasPrefix(svg, "<svg ") {
+		p.Picture = template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString([]byte(svg)))
+		p.Pictured = plot.Printable(s.Neuron.Colours)
+	}
 	t, err := template.New("page").Parse(pageHTML)
 	if err != nil {
 		return nil, fmt.Errorf("equivalence: %w", err)

@@ -43,6 +43,8 @@ type Neuron struct {
 	Threshold float64    `json:"threshold_mv"`
 	Tau       float64    `json:"membrane_tau_ms,omitempty"` // time constant, to compare a learned filter with; 0 where there is no single one
 	Synapses  []Synapses `json:"synapses"`
+	Picture   string     `json:"picture,omitempty"` // of a cell with dendrites: SVG, a file of its own
+	Colours   string     `json:"colours,omitempty"` // what they show, in words
 }
 
 // Synapses is a group of synapses of one kind.

@@ -34,6 +34,7 @@ type Config struct {
 type Report struct {
 	Fidelity  string  `yaml:"fidelity,omitempty" json:"fidelity"`   // a measure of fidelity.Metrics; default auc
 	Threshold float64 `yaml:"threshold,omitempty" json:"threshold"` // what a surrogate must reach to be equivalent; default 0.99
+	Colours   string  `yaml:"colours,omitempty" json:"colours"`     // of the picture of a cell with dendrites: region (default), or a mechanism, for its conductance
 }
 
 // Load reads a configuration file, changes single keys of it ("training.steps=100"), and checks what can be
@@ -75,6 +76,9 @@ func (c *Config) check() error {
 		return fmt.Errorf("training.loss: every weight is 0: there is nothing to learn")
 	}
 	if slices.Contains(known, c.Report.Fidelity) {
+		if err := c.checkColours(); err != nil {
+			return err
+		}
 		return c.Training.Validate()
 	}
 	return fmt.Errorf("report.fidelity: %q: one of %s", c.Report.Fidelity, strings.Join(known, ", "))
@@ -201,6 +205,9 @@ func (c *Config) study() equivalence.Study {
 	groups := c.Neuron.Synapses
 	if cell, err := c.compile(); err == nil {
 		s.Neuron.Threshold, groups = cell.Program.Threshold, cell.Config.Synapses
+		if cell.Cable != nil {
+			s.Neuron.Picture, s.Neuron.Colours = c.picture(cell)
+		}
 	}
 	if tau, err := neuron.MembraneTau(c.Neuron); err == nil {
 		s.Neuron.Tau = tau
