@@ -1,12 +1,12 @@
 package cuda
 
-// FillTree is Fill of a cell with dendrites. A core integrates a few such cells at a time, up to so many.
+// FillTree is Fill of a cell with dendrites: a core integrates a vector of such cells at a time, or a few vectors.
 func FillTree(d Device) int {
 	if c, ok := d.(*cpuDevice); ok {
-		return c.threads * coreTrees
+		return c.threads * widestVector
 	}
 	return Fill(d)
 }
 
-// coreTrees is the most lanes of a core's block of cells with dendrites: kernels/trees, MaxLanes.
-const coreTrees = 64
+// widestVector is the float32 lanes of an AVX-512 register.
+const widestVector = 16

@@ -48,6 +48,9 @@ func (p *Plan) describe(c Config, total int, version string) error {
 		s.SamplesPerShard = DefaultShard
 		if most := int(shardValues / p.denseBytes()); most < DefaultShard {
 			s.SamplesPerShard = max(1, most)
+			if tree, whole := program.Tree != nil, most/vector*vector; tree && most >= vector {
+				s.SamplesPerShard = whole
+			}
 		}
 	}
 	p.Info.SamplesPerShard = min(s.SamplesPerShard, total)
@@ -71,6 +74,9 @@ func (p *Plan) describe(c Config, total int, version string) error {
 
 // shardValues is what a shard's recorded values take where its size is left to neq: 256 MB.
 const shardValues = 256e6
+
+// vector is how many cells with dendrites a core integrates at once: fewer take as long.
+const vector = 16
 
 // denseBytes is what the recorded values of a sample take in memory: as a device gives them, and those that are picked
 // out of them.

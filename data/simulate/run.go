@@ -4,14 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"runtime"
 	"sync"
-	"time"
 
 	"neq/cuda"
 	"neq/data/neuron"
 	"neq/data/traces"
+	"neq/internal/memory"
 )
 
 // parameters names the neuron's overridden parameters, for errors.
@@ -27,104 +26,37 @@ func (p *Plan) parameters() string {
 	return string(text)
 }
 
-// Estimate is what a data set will take.
-type Estimate struct {
-	Bytes         int64         // in memory; on disk it is compressed, to about half
-	NeuronSeconds float64       // of biology
-	Time          time.Duration // on the device, from a short trial; 0 where that failed
-}
-
-// Estimate runs a trial of a few cells for a few ms and scales it up. The trial takes about half a second: a first ms
-// tells how long that is.
-func (p *Plan) Estimate(ctx context.Context, dev cuda.Device, threads int) Estimate {
-	in := &p.Info
-	n := int64(in.Samples)
-	e := Estimate{NeuronSeconds: float64(n) * float64(in.Duration) / 1000}
-	e.Bytes = n*p.storedBytes() + int64(float64(n)*p.protocol.Rate()*float64(in.Duration))*8
-	trial, fill := *p, p.fill(dev)
-	samples := min(in.Samples, fill, 1024)
-	run := func(ms, samples int) (drawing, running time.Duration, ok bool) {
-		trial.steps, trial.protocol = ms*p.perMs, p.protocol.First(ms)
-		start := time.Now()
-		d, err := trial.input(ctx, trial.onDevices([]cuda.Device{dev}), 0, samples, threads)
-		drawing = time.Since(start)
-		ok = err == nil && dev.Run(ctx, &p.Cell.Program, d.batch) == nil
-		return drawing, time.Since(start) - drawing, ok
-	}
-	if _, _, ok := run(1, 1); !ok { // a GPU compiles its kernels first
-		return e
-	}
-	_, first, ok := run(1, samples)
-	if !ok {
-		return e
-	}
-	ms := max(1, min(in.Duration, 100, int(trialTime/max(first, time.Microsecond))))
-	drawing, running, ok := run(ms, samples)
-	if !ok {
-		return e
-	}
-	if d := running - first; ms > 1 && d > 0 { // what a batch takes however short is not scaled up
-		running = d * time.Duration(ms) / time.Duration(ms-1)
-	}
-	full := math.Ceil(float64(in.Samples) / float64(max(samples, fill))) // batches that fill the device take the trial's time
-	e.Time = time.Duration((float64(in.Samples)/float64(samples)*float64(drawing) + full*float64(running)) * float64(in.Duration) / float64(ms))
-	return e
-}
-
-// trialTime is how long the trial of an estimate is to take.
-const trialTime = time.Second / 2
-
-// storedBytes is what the recorded values of a sample take on disk before compression.
-func (p *Plan) storedBytes() int64 {
-	size := func(half bool) int64 {
-		if half {
-			return 2
-		}
-		return 4
-	}
-	in := &p.Info
-	values := int64(in.Duration)
-	for _, w := range in.Windows {
-		values += int64(w.Values())
-	}
-	n := 4 * values
-	for _, v := range in.Record {
-		n += size(in.Halved(v.Unit)) * values
-	}
-	return n
-}
-
-// fill is how many cells keep a device busy. Cells with dendrites are integrated a few lanes at a time on a CPU.
-func (p *Plan) fill(dev cuda.Device) int {
-	if p.Cell.Program.Tree != nil {
-		return cuda.FillTree(dev)
-	}
-	return cuda.Fill(dev)
-}
-
 // Options say how a plan is run.
 type Options struct {
 	Threads  int               // 0: all cores
 	Progress func(samples int) // told of samples that are done, in any order; may be nil
 }
 
-// share lists every device as often as it takes shards at a time: a GPU that needs more lanes than a shard has to be
-// busy runs several as one batch. They are held in memory meanwhile: shardMemory bounds them.
+// share lists every device as often as it takes shards at a time: one that needs more lanes than a shard has to be busy
+// runs several, a GPU as one batch. They are held in memory meanwhile: shardMemory bounds them.
 func (p *Plan) share(devices []cuda.Device, shards int) []cuda.Device {
-	in := &p.Info
-	bytes := int64(float64(in.SamplesPerShard) * p.denseBytes())
-	bytes += int64(float64(in.SamplesPerShard)*p.protocol.Rate()*float64(in.Duration)) * 18 // as stored, and as a device takes it
-	most := max(1, min(shards, int(shardMemory/max(bytes, 1)))/max(1, len(devices)))
+	per := p.Info.SamplesPerShard
+	room := min(shardMemory, memory.Physical()/4)
+	most := max(1, min(shards, int(room/p.shardBytes()))/max(1, len(devices)))
 	var all []cuda.Device
 	for _, d := range devices {
-		for range max(1, min(most, p.fill(d)/max(in.SamplesPerShard, laneBlock))) {
+		atOnce := p.fill(d) / max(per, laneBlock)
+		if p.Cell.Program.Tree != nil {
+			atOnce = (p.fill(d) + per - 1) / per
+		}
+		for range max(1, min(most, atOnce)) {
 			all = append(all, d)
 		}
 	}
 	return all
 }
 
-// laneBlock is the run of lanes that a core or a block of a GPU integrates together, however few are asked for.
+// shardBytes is what a shard takes in memory: its events as stored and as a device takes them, and its recorded values.
+func (p *Plan) shardBytes() float64 {
+	return float64(p.Info.SamplesPerShard) * (p.denseBytes() + 18*p.protocol.Rate()*float64(p.Info.Duration))
+}
+
+// laneBlock is the run of point neurons that a core or a block of a GPU integrates together, however few are asked for.
 const laneBlock = 128
 
 // shardMemory is what shards that run at a time on devices larger than one may take together.
@@ -140,6 +72,8 @@ func (p *Plan) Run(ctx context.Context, devices []cuda.Device, w *traces.Writer,
 	work, fail := context.WithCancelCause(context.WithoutCancel(ctx)) // ends on an error alone
 	defer fail(nil)
 	inputs, outputs := make(chan *drawn), make(chan *drawn)
+	share := p.share(devices, len(w.Missing()))
+	spare := make(chan [][]float32, len(share)+1) // room for what a device records, of shards that are written
 	drawing := p.onDevices(devices)
 	var wg sync.WaitGroup
 	wg.Go(func() { // draws
@@ -174,12 +108,20 @@ func (p *Plan) Run(ctx context.Context, devices []cuda.Device, w *traces.Writer,
 			} else if o.Progress != nil {
 				o.Progress(d.shard.Samples)
 			}
+			select {
+			case spare <- d.trace:
+			default:
+			}
 		}
 	})
 	var integrating sync.WaitGroup
-	for _, dev := range p.share(devices, len(w.Missing())) {
+	for _, dev := range share {
 		integrating.Go(func() {
 			for d := range inputs {
+				select {
+				case d.batch.Trace = <-spare:
+				default:
+				}
 				if _, err := p.run(work, dev, d); err != nil {
 					fail(err)
 					return

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -19,6 +20,7 @@ type drawn struct {
 	index int
 	shard *traces.Shard
 	batch *cuda.Batch
+	trace [][]float32 // what the device recorded
 }
 
 // input makes the input of samples first to first+count, or where the device draws it plans it.
@@ -139,9 +141,13 @@ func (p *Plan) run(ctx context.Context, dev cuda.Device, d *drawn) (*traces.Shar
 		}
 		return nil, fmt.Errorf("simulate: samples %d to %d: %w", s.First, s.First+s.Samples-1, err)
 	}
+	records := p.steps / p.every
+	for i := range b.Trace { // which may be longer, of a larger shard before
+		b.Trace[i] = b.Trace[i][:s.Samples*records]
+	}
+	d.trace = slices.Clone(b.Trace)
 	for v, trace := range b.Trace {
 		if i := notFinite(trace); i >= 0 {
-			records := p.steps / p.every
 			lane, ms := i/records, float64(i%records*p.every)*p.Cell.Program.Dt
 			return nil, fmt.Errorf("simulate: sample %d: %s is %g after %g ms: the integration of %s overflowed; its parameters are %s: use a smaller simulation.dt_ms or weaker synapses",
 				s.First+lane, p.Cell.Program.States[p.record[v]], trace[i], ms, p.Info.Neuron, p.parameters())

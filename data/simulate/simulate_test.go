@@ -146,7 +146,7 @@ func everything(samples int) Config {
 }
 
 func TestSameBytes(t *testing.T) {
-	for name, c := range map[string]Config{"lif": integrateAndFire(23), "hh": everything(23)} {
+	for name, c := range map[string]Config{"lif": integrateAndFire(23), "hh": everything(23), "ball-and-stick": ballAndStick(63)} {
 		t.Run(name, func(t *testing.T) {
 			want := digest(t, write(t, plan(t, c), 1))
 			t.Run("threads", func(t *testing.T) {
