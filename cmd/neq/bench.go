@@ -121,7 +121,9 @@ func (f *flags) benchSimulate(c *cobra.Command, model string) error {
 				if err != nil {
 					return fmt.Errorf("bench %s: %w", name, err)
 				}
-				all = append(all, r)
+				if r.Refused == "" || i == 0 {
+					all = append(all, r)
+				}
 				bar.Add(1)
 			}
 		}
@@ -133,7 +135,7 @@ func (f *flags) benchSimulate(c *cobra.Command, model string) error {
 	b.WriteString(strings.Repeat("─", 108) + "\n")
 	for _, r := range all {
 		if r.Refused != "" {
-			fmt.Fprintf(&b, "%-15s %-22s %6g %s\n", r.Model, r.Device, r.Dt, r.Refused)
+			fmt.Fprintf(&b, "%-15s %-22s %6g        – its step is at most %s\n", r.Model, "", r.Dt, r.Longest())
 			continue
 		}
 		fmt.Fprintf(&b, "%-15s %-22s %6g %8d %9d %14.3g %15.3g %12s\n", r.Model, r.Device, r.Dt, r.Segments, r.Synapses, r.NeuronSteps, r.SegmentSteps, console.Rate(r.NeuronSeconds))

@@ -5,9 +5,9 @@ package speed
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"neq/cuda"
@@ -147,10 +147,11 @@ func inhibits(cell *neuron.Cell, i int) bool {
 	return kind == "gaba_a" || kind == "gaba_b" || kind == "gaba_a+gaba_b" || kind == "delta" && cell.Synapses[i].Weight < 0
 }
 
-// Words is a rate's refusal, or empty.
-func (s *Simulation) Words() string {
-	if s.Refused == "" {
-		return ""
+// Longest is the step that a model refused for a longer one, in words.
+func (s *Simulation) Longest() string {
+	if _, after, ok := strings.Cut(s.Refused, " = "); ok {
+		step, _, _ := strings.Cut(after, ":")
+		return step
 	}
-	return fmt.Sprintf("%s at %g ms: %s", s.Model, s.Dt, s.Refused)
+	return "shorter: " + s.Refused
 }
