@@ -93,6 +93,8 @@ type maker struct {
 	first   []int32 // of each node
 	rows    []float64
 	tables  []float64
+	links   []int32
+	synapse []C.trees_synapse
 	found   map[string]int // tables by what they are of: offset, or -1 where they do not fit
 	initial []float64
 	slot    []int32 // of each instance
@@ -119,7 +121,7 @@ func NewProgram(cell *Cell, isa cells.ISA) (*Program, error) {
 	}
 	p.Doubles = len(m.initial) + 3*len(cell.Parent)
 	sizes := C.trees_program{nodes: C.int(len(cell.Parent)), ops: C.int(len(m.ops)), slots: C.int(len(m.initial)),
-		rows: C.int(len(m.rows)), tables: C.int(len(m.tables)), classes: C.int(len(m.classes)), period: C.int(period),
+		rows: C.int(len(m.rows)), tables: C.int(len(m.tables)), links: C.int(len(m.links)), synapses: C.int(len(m.synapse)), classes: C.int(len(m.classes)), period: C.int(period),
 		drives: C.int(drives), receptors: C.int(len(cell.Receptors)), nrecord: C.int(len(cell.Record)),
 		every: C.int(cell.Every), peak: flag(cell.PeakEvery > 0), peak_every: C.int(max(1, cell.PeakEvery)),
 		staggered: flag(cell.Staggered), dt: C.double(cell.Dt), threshold: C.double(cell.Threshold), voltage: C.double(cell.Voltage)}
@@ -128,6 +130,8 @@ func NewProgram(cell *Cell, isa cells.ISA) (*Program, error) {
 		return nil, errMemory
 	}
 	copy(unsafe.Slice(p.c.op, len(m.ops)), m.ops)
+	copy(unsafe.Slice((*int32)(unsafe.Pointer(p.c.link)), len(m.links)), m.links)
+	copy(unsafe.Slice(p.c.synapse, len(m.synapse)), m.synapse)
 	copy(unsafe.Slice((*float64)(unsafe.Pointer(p.c.initial)), len(m.initial)), m.initial)
 	p.reals(p.c.row, m.rows)
 	p.reals(p.c.table, m.tables)
@@ -215,6 +219,7 @@ func (m *maker) operations() error {
 		if pool != nil {
 			m.ops = append(m.ops, *pool)
 		}
+		m.fuse(int(m.first[node]))
 	}
 	m.first = append(m.first, int32(len(m.ops)))
 	return nil
@@ -233,6 +238,7 @@ func (m *maker) add(i int, in *Instance, mech Mechanism, row []float64) {
 	case Synapse, Blocked:
 		c := m.class(in, mech, row)
 		m.classOf[i] = int32(c)
+		m.synapse = append(m.synapse, C.trees_synapse{state: C.int32_t(slot), class: C.int32_t(c)})
 		op := direct
 		if mech.Class == Synapse {
 			op, row = C.TREES_SYNAPSE, row[:1] // EXP2_E

@@ -55,11 +55,9 @@ FN void deliver(const trees_program *p, trees_block *b, int64_t s, int phase, re
 
 // renew_synapses brings stored synapses to the decay of a new period.
 static __attribute__((noinline, noclone)) void renew_synapses(const trees_program *p, real *state, const int lanes) {
-  for (int i = 0; i < p->ops; i++) {
-    const trees_op *o = p->op + i;
-    if (!trees_synapse(o->op)) continue;
-    const real *d = (const real *)p->renew + 2 * o->table;
-    real *x = state + (size_t)o->state * lanes;
+  for (int i = 0; i < p->synapses; i++) {
+    const real *d = (const real *)p->renew + 2 * p->synapse[i].class;
+    real *x = state + (size_t)p->synapse[i].state * lanes;
     for (int l = 0; l < lanes; l++) x[l] *= d[0], x[lanes + l] *= d[1];
   }
 }

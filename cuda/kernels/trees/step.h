@@ -47,7 +47,7 @@ static int64_t STEP(loop)(const trees_program *p, trees_block *b, int64_t from, 
       if (at->first < last) {
 #ifdef TABLES
         place here[U];
-        EACH here[u] = place_of(v[u], (float)(1 / TREES_CELL), (float)(-TREES_LOW / TREES_CELL - 0.5));
+        EACH here[u] = place_of(v[u]);
 #else
         EACH store(vb + u * W, v[u]);
         for (int l = 0; l < B; l++) vb[l] = gate_voltage(vb[l]);
@@ -67,48 +67,114 @@ static int64_t STEP(loop)(const trees_program *p, trees_block *b, int64_t from, 
 #ifdef TABLES
           case TREES_BLOCKED_T: { // r: table of the slope, then of the drive
             const real *d = decay + 2 * o->table, *t = table + (int)r[0];
+            V slope[U], drive[U];
+            look_up(slope, t, here, U), look_up(drive, t + TREES_TABLE, here, U);
             EACH {
               V open = load(y + u * W) * d[0] - load(y + B + u * W) * d[1];
-              g[u] += open * look_up(t, here[u]), ge[u] += open * look_up(t + TREES_TABLE, here[u]);
+              g[u] += open * slope[u], ge[u] += open * drive[u];
             }
             break;
           }
-#define GATE(i) V x##i = tabulated(load(y + (i) * B + u * W), t + (i) * 2 * TREES_TABLE, here[u]); store(y + (i) * B + u * W, x##i)
-#define OHMIC(name, gates, product)                                              \
+          // What a dendrite has most: two synapses and one under a block, opened without a look at the next operation.
+          case TREES_SYNAPSES_T: {
+            const int32_t *c = p->link + o->table;
+            const real *t = table + c[0], *d0 = decay + 2 * c[1], *d1 = decay + 2 * c[2], *d2 = decay + 2 * c[3];
+            V slope[U], drive[U];
+            look_up(slope, t, here, U), look_up(drive, t + TREES_TABLE, here, U);
+            EACH {
+              V one = load(y + u * W) * d0[0] - load(y + B + u * W) * d0[1];
+              V two = load(y + 2 * B + u * W) * d1[0] - load(y + 3 * B + u * W) * d1[1];
+              V open = load(y + 4 * B + u * W) * d2[0] - load(y + 5 * B + u * W) * d2[1];
+              g[u] += one + two + open * slope[u], ge[u] += one * r[0] + two * r[1] + open * drive[u];
+            }
+            break;
+          }
+#define TAKE(i) EACH x##i[u] = load(y + (i) * B + u * W)
+#define PUT_BACK(i) EACH store(y + (i) * B + u * W, x##i[u])
+#define GATE(i) V x##i[U]; TAKE(i); tabulated(x##i, t + (i) * 2 * TREES_TABLE, here, U)
+          // The calcium of the layer 5 cell: pool, two channels, the potassium channel it opens.
+          case TREES_CALCIUM_ALL_T: {
+            const int32_t *c = p->link + o->table;
+            const real *hva = table + c[0], *lva = table + c[1], *eca = table + c[2];
+            V x0[U], x1[U], x2[U], x3[U], x4[U], x5[U], e[U], z[U];
+            place there[U];
+            TAKE(0);
+            EACH there[u] = place_of_calcium(x0[u]);
+            look_up(e, eca, there, U), look_up(z, eca + TREES_TABLE, there, U);
+            TAKE(1);
+            TAKE(2);
+            TAKE(3);
+            TAKE(4);
+            TAKE(5);
+            tabulated(x1, hva, here, U), tabulated(x2, hva + 2 * TREES_TABLE, here, U);
+            tabulated(x3, lva, here, U), tabulated(x4, lva + 2 * TREES_TABLE, here, U);
+            EACH {
+              x5[u] += (z[u] - x5[u]) * r[0];
+              V ca = r[1] * (x1[u] * x1[u] * x2[u]) + r[2] * (x3[u] * x3[u] * x4[u]), k = r[3] * x5[u];
+              g[u] += ca + k, ge[u] += ca * e[u] + k * r[4];
+              x0[u] += (r[5] - x0[u]) * r[6] + r[7] * (ca * (v[u] - e[u]));
+            }
+            PUT_BACK(0);
+            PUT_BACK(1);
+            PUT_BACK(2);
+            PUT_BACK(3);
+            PUT_BACK(4);
+            PUT_BACK(5);
+            break;
+          }
+#define OHMIC1(name, product)                                                    \
   case name: {                                                                   \
     const real *t = table + o->table;                                            \
+    GATE(0);                                                                     \
     EACH {                                                                       \
-      gates;                                                                     \
       V c = r[0] * (product);                                                    \
       g[u] += c, ge[u] += c * r[1];                                              \
     }                                                                            \
+    PUT_BACK(0);                                                                 \
     break;                                                                       \
   }
-          OHMIC(TREES_M1_T, GATE(0), x0)
-          OHMIC(TREES_M1H_T, GATE(0); GATE(1), x0 * x1)
-          OHMIC(TREES_M2H_T, GATE(0); GATE(1), (x0 * x0) * x1)
-          OHMIC(TREES_M3H_T, GATE(0); GATE(1), (x0 * x0) * (x0 * x1))
-          OHMIC(TREES_M4H_T, GATE(0); GATE(1), (x0 * x0) * (x0 * x0) * x1)
+#define OHMIC2(name, product)                                                    \
+  case name: {                                                                   \
+    const real *t = table + o->table;                                            \
+    GATE(0);                                                                     \
+    GATE(1);                                                                     \
+    EACH {                                                                       \
+      V m = x0[u], h = x1[u], c = r[0] * (product);                              \
+      g[u] += c, ge[u] += c * r[1];                                              \
+    }                                                                            \
+    PUT_BACK(0);                                                                 \
+    PUT_BACK(1);                                                                 \
+    break;                                                                       \
+  }
+          OHMIC1(TREES_M1_T, x0[u])
+          OHMIC2(TREES_M2H_T, (m * m) * h)
+          OHMIC2(TREES_M3H_T, (m * m) * (m * h))
+          OHMIC2(TREES_M4H_T, (m * m) * (m * m) * h)
           case TREES_HH_T: {
             const real *t = table + o->table;
+            GATE(0);
+            GATE(1);
+            GATE(2);
             EACH {
-              GATE(0);
-              GATE(1);
-              GATE(2);
-              V na = r[HH_GNA] * ((x0 * x0) * (x0 * x1)), n2 = x2 * x2, kd = r[HH_GK] * (n2 * n2);
-              g[u] += na + kd + r[HH_GL], ge[u] += na * r[HH_ENA] + kd * r[HH_EK] + r[HH_GL] * r[HH_EL];
+              V na = r[HH_GNA] * ((x0[u] * x0[u]) * (x0[u] * x1[u])), n2 = x2[u] * x2[u], k = r[HH_GK] * (n2 * n2);
+              g[u] += na + k + r[HH_GL], ge[u] += na * r[HH_ENA] + k * r[HH_EK] + r[HH_GL] * r[HH_EL];
             }
+            PUT_BACK(0);
+            PUT_BACK(1);
+            PUT_BACK(2);
             break;
           }
           case TREES_CALCIUM_T: {
             const real *t = table + o->table;
+            GATE(0);
+            GATE(1);
             EACH {
-              GATE(0);
-              GATE(1);
-              V c = r[0] * ((x0 * x0) * x1), e = load(ecab + u * W);
+              V c = r[0] * ((x0[u] * x0[u]) * x1[u]), e = load(ecab + u * W);
               g[u] += c, ge[u] += c * e;
               store(icab + u * W, load(icab + u * W) + c * (v[u] - e));
             }
+            PUT_BACK(0);
+            PUT_BACK(1);
             break;
           }
 #endif
@@ -149,7 +215,7 @@ static int64_t STEP(loop)(const trees_program *p, trees_block *b, int64_t from, 
       EACH {
         V flux = a * (load(up + u * W) - v[u]);
         res[u] += flux;
-        V inv = (real)1 / (e[u] + a), f = a * inv;
+        V inv = reciprocal(e[u] + a), f = a * inv;
         store(x + B + u * W, res[u] * inv), store(x + 2 * B + u * W, f);
         ce[u] = f * e[u], cr[u] = f * res[u] - flux;
       }
@@ -182,4 +248,7 @@ static int64_t STEP(loop)(const trees_program *p, trees_block *b, int64_t from, 
 #undef B
 #undef EACH
 #undef GATE
-#undef OHMIC
+#undef TAKE
+#undef PUT_BACK
+#undef OHMIC1
+#undef OHMIC2

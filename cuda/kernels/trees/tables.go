@@ -54,7 +54,7 @@ func (m *maker) gateTable(name string, mech Mechanism, row []float64) int {
 	worst := 0.0
 	for g := range mech.States {
 		for which := range 2 {
-			table, err := fit(func(v float64) float64 {
+			table, err := fit(grid, func(v float64) float64 {
 				inf, k := step(v)
 				if which == 1 {
 					return k[g]
@@ -79,9 +79,32 @@ func (m *maker) blockTable(name string, mech Mechanism, row []float64) int {
 	}
 	open := make([]float64, mech.States)
 	open[0] = 1
-	slope, es := fit(func(v float64) float64 { g, _, _ := mech.Currents(open, v, 0, row); return g }, false)
-	drive, ed := fit(func(v float64) float64 { _, ge, _ := mech.Currents(open, v, 0, row); return ge }, false)
+	slope, es := fit(grid, func(v float64) float64 { g, _, _ := mech.Currents(open, v, 0, row); return g }, false)
+	drive, ed := fit(grid, func(v float64) float64 { _, ge, _ := mech.Currents(open, v, 0, row); return ge }, false)
 	return m.keep(key, append(slope, drive...), max(es, ed/100)) // the drive in units of 100 mV
+}
+
+// The entries of the rows of a pool and of the potassium channel it opens (ca_pool.h, sk_e2.h).
+const (
+	poolMinimum, poolInitial, poolShare, poolDrive = 0, 1, 2, 3
+	skG, skE, skShare                              = 0, 1, 2
+)
+
+// calciumTable returns where the tables of eca and of the steady state of sk_e2 begin, functions of the concentration; -1
+// where the pool may leave their range at the low end.
+func (m *maker) calciumTable(pool, sk []float64) int {
+	if min(pool[poolMinimum], pool[poolInitial]) < C.TREES_CALCIUM_LOW {
+		return -1
+	}
+	p, k := m.known["ca_pool"], m.known["sk_e2"]
+	key := fmt.Sprint("calcium", pool[poolDrive+1:p.Row])
+	if at, ok := m.found[key]; ok {
+		return at
+	}
+	// 0.01 mV of some 100 and a thousandth of the gate are the effect of a concentration off by as much
+	eca, ee := fit(calciumGrid, func(ca float64) float64 { return p.Reversal(ca, pool) }, false)
+	z, ez := fit(calciumGrid, func(ca float64) float64 { return k.Steady(m.cell.Voltage, ca, sk)[0] }, false)
+	return m.keep(key, append(eca, z...), max(ee/100, ez))
 }
 
 // keep adds tables to the program where they fit.
@@ -96,24 +119,38 @@ func (m *maker) keep(key string, made []float64, worst float64) int {
 	return at
 }
 
-// fit makes the table of a function of the voltage (lanes.h), the cubic of each cell through its Chebyshev points, and
-// returns how far it is off, relatively if asked.
-func fit(f func(v float64) float64, relative bool) (table []float64, worst float64) {
+// A cell of a table is its centre and the range of the argument from there.
+type cellRange struct{ centre, reach float64 }
+
+// grid is the cells of a table of the voltage: positions within are -1/2 to 1/2 (lanes.h).
+func grid(i int) (at cellRange, half float64) {
+	return cellRange{C.TREES_LOW + C.TREES_CELL*(float64(i)+0.5), C.TREES_CELL}, 0.5
+}
+
+// calciumGrid is the cells of a table of calcium, two an octave: positions are those of the mantissa, -1/4 to 1/4.
+func calciumGrid(i int) (at cellRange, half float64) {
+	octave := C.TREES_CALCIUM_LOW * math.Pow(2, float64(i/2))
+	return cellRange{octave * (1.25 + 0.5*float64(i%2)), octave}, 0.25
+}
+
+// fit makes the table of a function, the cubic of each cell through its Chebyshev points, and returns how far it is off,
+// relatively if asked.
+func fit(grid func(i int) (cellRange, float64), f func(x float64) float64, relative bool) (table []float64, worst float64) {
 	const cells = C.TREES_CELLS
 	table = make([]float64, C.TREES_TABLE)
 	for i := range cells {
-		centre := C.TREES_LOW + C.TREES_CELL*(float64(i)+0.5)
+		cell, half := grid(i)
 		var x, y [4]float64
 		for j := range x {
-			x[j] = 0.5 * math.Cos(math.Pi*(2*float64(j)+1)/8)
-			y[j] = f(centre + C.TREES_CELL*x[j])
+			x[j] = half * math.Cos(math.Pi*(2*float64(j)+1)/8)
+			y[j] = f(cell.centre + cell.reach*x[j])
 		}
 		c := cubic(x, y)
 		for j := range c {
 			table[j*cells+i] = c[j]
 		}
-		for u := -0.5; u <= 0.5; u += 0.125 {
-			want := f(centre + C.TREES_CELL*u)
+		for u := -half; u <= half; u += half / 4 {
+			want := f(cell.centre + cell.reach*u)
 			e := math.Abs(((c[3]*u+c[2])*u+c[1])*u + c[0] - want)
 			if relative {
 				e /= math.Abs(want)

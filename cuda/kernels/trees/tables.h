@@ -4,4 +4,5 @@
 enum { TREES_CELLS = 32, TREES_TABLE = 4 * TREES_CELLS };
 #define TREES_LOW (-132.0) // mV; -60, where K_Pst's time constant bends, is between two cells
 #define TREES_CELL 6.0     // mV
+#define TREES_CALCIUM_LOW 0x1p-15 // mM
 #endif

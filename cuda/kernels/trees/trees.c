@@ -43,6 +43,8 @@ trees_program *trees_program_new(const trees_program *sizes, int wide) {
   p->constant = lines(real * TREES_CONSTANTS * (size_t)p->nodes);
   p->row = lines(real * (size_t)p->rows);
   p->table = lines(real * (size_t)p->tables);
+  p->link = lines(sizeof(int32_t) * (size_t)p->links);
+  p->synapse = lines(sizeof(trees_synapse) * (size_t)p->synapses);
   p->initial = lines(sizeof(double) * (size_t)p->slots);
   p->decay = lines(pairs * (size_t)p->period);
   p->now = lines(pairs * (size_t)p->period);
@@ -51,7 +53,7 @@ trees_program *trees_program_new(const trees_program *sizes, int wide) {
   p->receptor = lines(sizeof(int32_t) * (size_t)(p->receptors + 1));
   p->drive = lines(sizeof(trees_drive) * (size_t)p->drives);
   p->site = lines(sizeof(trees_site) * (size_t)p->nrecord);
-  if (!p->node || !p->op || !p->constant || !p->row || !p->table || !p->initial || !p->decay || !p->now || !p->inverse ||
+  if (!p->node || !p->op || !p->constant || !p->row || !p->table || !p->link || !p->synapse || !p->initial || !p->decay || !p->now || !p->inverse ||
       !p->renew || !p->receptor || !p->drive || !p->site) {
     trees_program_free(p);
     return 0;
@@ -61,7 +63,7 @@ trees_program *trees_program_new(const trees_program *sizes, int wide) {
 
 void trees_program_free(trees_program *p) {
   if (!p) return;
-  free(p->node), free(p->op), free(p->constant), free(p->row), free(p->table), free(p->initial), free(p->decay);
+  free(p->node), free(p->op), free(p->constant), free(p->row), free(p->table), free(p->link), free(p->synapse), free(p->initial), free(p->decay);
   free(p->now), free(p->inverse), free(p->renew), free(p->receptor), free(p->drive), free(p->site), free(p);
 }
 

@@ -31,8 +31,10 @@ enum {
   TREES_SYNAPSE, // state a, b; table: its class
   TREES_BLOCKED_T, // a synapse under a block whose slope and current are tabulated
   TREES_REVERSAL, // eca of a node without a pool: row[0]
-  TREES_POOL_T, TREES_POOL_END_T, TREES_CALCIUM_T, TREES_GATED_T,
-  TREES_M1_T, TREES_M1H_T, TREES_M2H_T, TREES_M3H_T, TREES_M4H_T, TREES_HH_T,
+  TREES_SYNAPSES_T, // two synapses and a blocked one in a row
+  TREES_CALCIUM_ALL_T, // ca_pool, ca_hva, ca_lva and sk_e2
+  TREES_CALCIUM_T,
+  TREES_M1_T, TREES_M2H_T, TREES_M3H_T, TREES_M4H_T, TREES_HH_T,
   TREES_POOL_END,
   TREES_DIRECT
 };
@@ -40,6 +42,8 @@ enum {
 typedef struct {
   int32_t op, state, row, table; // first slot, first parameter in rows, first coefficient in tables or class
 } trees_op;
+
+typedef struct { int32_t state, class; } trees_synapse;
 
 // A drive is what one event adds to: a and b of a synapse.
 typedef struct {
@@ -55,12 +59,14 @@ typedef struct {
 } trees_site;
 
 typedef struct {
-  int nodes, ops, slots, rows, tables, classes, period, drives, receptors, sites, nrecord, every, peak, peak_every, staggered;
+  int nodes, ops, slots, rows, tables, links, synapses, classes, period, drives, receptors, sites, nrecord, every, peak, peak_every, staggered;
   double dt, threshold, voltage;
   trees_node *node;      // [nodes+1]
   trees_op *op;          // [ops]
   void *constant;        // reals [nodes][TREES_CONSTANTS]
   void *row, *table;     // reals
+  int32_t *link;         // what an operation for several mechanisms has in place of one table
+  trees_synapse *synapse; // [synapses]
   double *initial;       // [slots]
   void *decay;           // reals [period][classes][2]: factors of a and b within a step of that phase
   void *now, *inverse;   // the same at the step's start, and its reciprocal: what an event of that phase is scaled by
