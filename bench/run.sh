@@ -7,7 +7,7 @@ echo
 echo "- machine: $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(nproc) cores, $(awk '/MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo)"
 echo "- date: $(date -u +%F), commit: $(git describe --always --dirty)"
 echo "- $(go version | cut -d' ' -f3,4), $(gcc --version | head -1)"
-for script in bench/neuron_vs_neuron.sh bench/step_vs_torch.sh; do
+for script in bench/neuron_vs_neuron.sh bench/tree_vs_neuron.sh bench/step_vs_torch.sh; do
   echo
   echo "## $(sed -n '2s/^# //p' "$script")"
   echo

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Cells with dendrites beside NEURON in one run, one core each: a ball-and-stick of 640 segments, passive, with 1278
-# synapses under Poisson events (12 Hz excitatory, 9.5 Hz inhibitory), and with the squid axon's channels everywhere, at
-# dt 0.025 and 0.1 ms, single precision here, double in NEURON. First both integrate the same cell under the same input
+# Cells with dendrites beside NEURON in one run, one core each
+# A ball-and-stick of 640 segments, passive, with 1278 synapses under Poisson events (12 Hz excitatory, 9.5 Hz
+# inhibitory), and with the squid axon's channels everywhere, at dt 0.025 and 0.1 ms, single precision here, double in
+# NEURON. First both integrate the same cell under the same input
 # and must give the same spikes and voltages. Then they take turns; figures are of processor time, which other work on
 # the machine disturbs least, and the best of each counts. NEURON runs without NMDA receptors, which are not among
 # its built-in mechanisms; here the rows are with and without.

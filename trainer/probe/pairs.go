@@ -126,7 +126,7 @@ type orderly struct {
 // sweep runs a protocol at strengths up to the one at which it makes the subject fire with no delay.
 func (p *orderly) sweep(w protocol, done int) ([]orders, error) {
 	p.o.Progress(done, 3)
-	threshold, err := p.threshold(w)
+	threshold, fires, err := p.threshold(w)
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +134,9 @@ func (p *orderly) sweep(w protocol, done int) ([]orders, error) {
 	shares := []float64{0.125, 0.25, 0.5, 0.7, 0.95, 1.2}
 	if p.a.Nodes > 50 { // seconds, not minutes, on a cell of many segments
 		shares = []float64{0.25, 0.5, 0.75, 0.95}
+	}
+	if !fires {
+		shares = []float64{1. / 64, 1. / 32, 1. / 16, 1. / 8, 1. / 4}
 	}
 	for _, share := range shares {
 		x, err := p.run(w, share*threshold)
@@ -150,9 +153,9 @@ func (p *orderly) sweep(w protocol, done int) ([]orders, error) {
 	return all, nil
 }
 
-// threshold is the least strength, to a sixteenth, at which the protocol without delay makes the subject fire; the
+// threshold is the least strength, to a fourteenth of it, at which the protocol without delay makes the subject fire; the
 // largest tried where none does: a thin dendrite saturates.
-func (p *orderly) threshold(w protocol) (float64, error) {
+func (p *orderly) threshold(w protocol) (strength float64, fires bool, err error) {
 	ladder := make([]float64, 14)
 	for i := range ladder {
 		ladder[i] = math.Pow(2, float64(i-7))
@@ -168,11 +171,11 @@ func (p *orderly) threshold(w protocol) (float64, error) {
 			if beyond(err) {
 				continue
 			} else if err != nil {
-				return 0, err
+				return 0, false, err
 			}
 			k := slices.IndexFunc(all, func(r Response) bool { return count(r.Spikes, pairsSettle, math.Inf(1)) > 0 })
 			if k < 0 {
-				return ladder[n-1] * 1.0001, nil
+				return ladder[n-1], last > 0, nil
 			}
 			low := 0.0
 			if k > 0 {
@@ -188,7 +191,7 @@ func (p *orderly) threshold(w protocol) (float64, error) {
 			break
 		}
 	}
-	return ladder[len(ladder)-1], nil
+	return ladder[len(ladder)-1], true, nil
 }
 
 // shifted moves events to later.
@@ -319,7 +322,7 @@ func (p *orderly) report() *Report {
 	}
 	r.Facts = []Fact{{"Input A", where(p.inputs[0])}, {"Input B", where(p.inputs[1])}, {"Sequence", where(p.row)},
 		{"Protocol", fmt.Sprintf("After %g ms: pair, one event at every synapse of one input, then of the other; sequence, one event at one synapse after the other. As many equal synapses in either order.", pairsSettle)},
-		{"Strength", "multiplies the synapses' own weights; up to what makes the soma fire when all events come at once"},
+		{"Strength", "multiplies the synapses' own weights; up to what makes the soma fire when all events come at once, or where nothing does, to 16"},
 		{"Measured", "the largest rise of the soma's voltage above that of the same neuron without input; the difference of two orders over the largest rise at that strength. What is shown is the delay with the largest difference, at strengths at which nothing fires"},
 		{"After", "Branco, Clark & Häusser 2010 (Science 329:1671)"}}
 	r.Figures = p.figures(r)

@@ -44,6 +44,21 @@ func (d *drives) blocked() bool {
 	return d.Held > xorHeld && d.Mean[3] < max(d.Mean[1], d.Mean[2])
 }
 
+// typical is the repeat whose answers are nearest to the mean ones.
+func (d *drives) typical() int {
+	best, least := 0, math.Inf(1)
+	for repeat := range d.Counts[0] {
+		off := 0.0
+		for c := range d.Counts {
+			off += math.Abs(float64(d.Counts[c][repeat]) - d.Mean[c])
+		}
+		if off < least {
+			best, least = repeat, off
+		}
+	}
+	return best
+}
+
 // gap is by how many spikes the answers to one input stand above those to none and to both.
 func (d *drives) gap() float64 { return min(d.Mean[1], d.Mean[2]) - max(d.Mean[0], d.Mean[3]) }
 
@@ -81,7 +96,7 @@ func xor(ctx context.Context, s Subject, o Options) (*Report, error) {
 	var all []drives
 	for k, scale := range scales {
 		o.Progress(k, len(scales))
-		d, _, err := p.run(scale, p.repeats, nil)
+		d, _, err := p.run(scale, 0, p.repeats, nil)
 		if beyond(err) { // more than the model can bear: the range ends here
 			break
 		} else if err != nil {
@@ -103,10 +118,11 @@ func xor(ctx context.Context, s Subject, o Options) (*Report, error) {
 		}
 	}
 	sites := []int{A.Synapses[len(A.Synapses)/2], B.Synapses[len(B.Synapses)/2]}
-	_, shown, err := p.run(all[best].Scale, 1, sites)
+	_, shown, err := p.run(all[best].Scale, all[best].typical(), 1, sites)
 	if err != nil {
 		return nil, err
 	}
+	p.shown = all[best].typical()
 	return p.report(a, all, best, shown), nil
 }
 
@@ -117,15 +133,17 @@ type truth struct {
 	o       Options
 	a, b    input
 	repeats int
+	shown   int // repeat that is drawn
 }
 
-// run shows the truth table to the subject at one strength; its traces of the first repeat come with it.
-func (p *truth) run(scale float64, repeats int, sites []int) (drives, []Response, error) {
+// run shows the truth table to the subject at one strength, so many repeats from one on; the traces of the first come
+// with it.
+func (p *truth) run(scale float64, first, repeats int, sites []int) (drives, []Response, error) {
 	d := drives{Scale: scale}
 	a := p.s.About()
 	session := Session{Duration: xorEnd + 100, Every: a.every(xorEvery), Sites: sites}
 	for _, c := range conditions {
-		for repeat := range repeats {
+		for repeat := first; repeat < first+repeats; repeat++ {
 			var t Trial
 			if c.a {
 				t.Events = p.train(t.Events, p.a, repeat, scale)
@@ -182,7 +200,7 @@ func (p *truth) train(events []Event, in input, repeat int, scale float64) []Eve
 func (p *truth) onset() (float64, error) {
 	for k := -8; k <= 12; k++ {
 		scale := math.Pow(2, float64(k))
-		d, _, err := p.run(scale, 2, nil)
+		d, _, err := p.run(scale, 0, 2, nil)
 		if beyond(err) {
 			break
 		} else if err != nil {

@@ -54,8 +54,16 @@ func drawTruth(r *Report, all []drives, best int, alone bool) string {
 	th := bars.y.Clamp(float64(b.At) - 0.5)
 	d.Line("asked", bars.x.A, th, bars.x.B, th)
 	d.Text("answer small strong halo", "start", bars.x.A+5, th-6, "best threshold")
-	right := newChart(d, frame{left: 474, top: top, width: d.W - 474 - 76, height: height, y: "spikes", rangeX: extent(0.03, false, scales),
-		rangeY: extent(0.05, true, means[0], means[1], means[2], means[3]), bare: true, ticksX: -1})
+	highest := 1.0
+	for c := range means {
+		for k, m := range means[c] {
+			highest = math.Max(highest, m)
+			means[c][k] = math.Sqrt(m)
+		}
+	}
+	right := newChart(d, frame{left: 474, top: top, width: d.W - 474 - 76, height: height, y: "spikes, square-root scale", rangeX: extent(0.03, false, scales),
+		rangeY: [2]float64{0, 1.04 * math.Sqrt(highest)}, bare: true, ticksX: -1, ticksY: -1})
+	rootTicks(right, highest)
 	told := plot.NewAxis(0, 100, right.y.A, right.y.B)
 	d.Open("ticks")
 	for _, t := range []float64{0, 25, 50, 75, 100} {
@@ -81,6 +89,20 @@ func drawTruth(r *Report, all []drives, best int, alone bool) string {
 	}
 	legend(d, 474, top-28, entry{"f0", "A", 1}, entry{"f1", "B", 2}, entry{"f4", "A and B", 3}, entry{"f5", "neither", 0})
 	return d.Finish(r.Headline, alone)
+}
+
+// rootTicks marks round numbers on an axis of square roots, where there is room.
+func rootTicks(c *chart, highest float64) {
+	last := math.Inf(1)
+	c.d.Open("ticks")
+	for _, v := range []float64{0, 1, 2, 5, 10, 20, 50, 100, 200, 300, 500} {
+		if y := c.y.At(math.Sqrt(v)); v <= highest && last-y > 20 {
+			c.d.Line("grid", c.x.A, y, c.x.B, y)
+			c.d.Text("", "end", c.x.A-8, y+4, plot.Figures(v, 3))
+			last = y
+		}
+	}
+	c.d.End()
 }
 
 // drawTrials shows one trial of each condition.
@@ -112,7 +134,7 @@ func (p *truth) drawTrials(a About, scale float64, shown []Response, alone bool)
 			from := []input{p.a, p.b}[in]
 			if on {
 				d.Open([]string{"f0", "f1"}[in])
-				d.Path("dots", raster(p.train(nil, from, 0, scale), from, ch.x, y, 14))
+				d.Path("dots", raster(p.train(nil, from, p.shown, scale), from, ch.x, y, 14))
 				d.End()
 			}
 			d.Text("small soft", "end", 54, y+11, []string{"A", "B"}[in])
