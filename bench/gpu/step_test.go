@@ -67,6 +67,9 @@ var small = []network{
 	{"fcn", surrogates.Spec{Family: "fcn", Window: 20, Width: 16}, 50, 3, 90, 0.02},
 	{"filter", surrogates.Spec{Family: "filter", Window: 30}, 50, 3, 90, 0.02},
 	{"tcn", surrogates.Spec{Family: "tcn", Depth: 3, Width: 16, Kernels: []int{10, 4, 4}, BatchNorm: true}, 50, 3, 90, 0.02},
+	{"tcn dilated", surrogates.Spec{Family: "tcn", Depth: 3, Width: 17, Kernels: []int{3}, Dilations: []int{2, 1, 4}, Activation: "gelu"}, 50, 3, 90, 0.02},
+	{"tcn of one channel", surrogates.Spec{Family: "tcn", Depth: 2, Width: 1, Kernels: []int{1, 20}, Activation: "tanh"}, 50, 3, 90, 0.02},
+	{"fcn silu", surrogates.Spec{Family: "fcn", Window: 20, Width: 5, Activation: "silu"}, 50, 3, 90, 0.02},
 }
 
 // train builds it on a device, nil for the CPU. All that is random comes from its own seeds, the same on each.
@@ -206,8 +209,9 @@ func TestGPUTrainsAsTheCPU(t *testing.T) {
 	}
 }
 
-// BenchmarkGPUStep is one training step, forward, backward and Adam; step_torch_cuda.py is PyTorch's. Steps are queued
-// as in training, with a wait for the loss every 50.
+// BenchmarkGPUStep is one training step, forward, backward and Adam; step_torch_cuda.py is PyTorch's, whose inputs lie on
+// the GPU too. Steps are queued as in training, with a wait for the loss every 50: on windows gathered from episodes on
+// the GPU, and on a batch that the host sorts and sends every time.
 func BenchmarkGPUStep(b *testing.B) {
 	list := networks
 	if testing.Short() {
@@ -215,22 +219,48 @@ func BenchmarkGPUStep(b *testing.B) {
 	}
 	for _, n := range list {
 		for i, precision := range []string{"fp32", "tf32", "bf16"} {
-			b.Run(n.name+"/"+precision, func(b *testing.B) {
-				x := train(b, n, openOps(b, ops.DeviceOptions{}), ops.Precision(i))
-				for range 3 {
-					x.step(b)
-				}
-				x.loss(b)
-				i := 0
-				for b.Loop() {
-					x.step(b)
-					if i++; i%50 == 0 {
-						x.loss(b)
+			for _, how := range []string{"gathered", "sent"} {
+				b.Run(n.name+"/"+precision+"/"+how, func(b *testing.B) {
+					x := train(b, n, openOps(b, ops.DeviceOptions{}), ops.Precision(i))
+					step := func() { x.step(b) }
+					if how == "gathered" {
+						step = x.gathered(b, n)
 					}
-				}
-				x.loss(b)
-				b.ReportMetric(float64(n.batch*n.time)/1000*float64(b.N)/b.Elapsed().Seconds(), "bio-s/s")
-			})
+					for range 5 {
+						step()
+					}
+					x.loss(b)
+					i := 0
+					for b.Loop() {
+						step()
+						if i++; i%50 == 0 {
+							x.loss(b)
+						}
+					}
+					x.loss(b)
+					b.ReportMetric(float64(n.batch*n.time)/1000*float64(b.N)/b.Elapsed().Seconds(), "bio-s/s")
+				})
+			}
+		}
+	}
+}
+
+// gathered puts episodes on the GPU, and is a step on windows of them.
+func (x *training) gathered(t testing.TB, n network) func() {
+	t.Helper()
+	const episodes = 16
+	data := drawEpisodes(n, episodes, 3*n.time)
+	if err := data.reside(x.graph); err != nil {
+		t.Fatal(err)
+	}
+	r, list := philox.New(10, 0, 1), make([]ops.Window, n.batch)
+	return func() {
+		data.draw(r, list, n.time)
+		if err := x.graph.QueueWindows(list, surrogates.LossWeights{Spike: 1, Voltage: 0.02}); err != nil {
+			t.Fatal(err)
+		}
+		if err := x.solver.Step(x.params, x.graph.Gradients(), 1e-4); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
