@@ -3,6 +3,7 @@ package driver
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -14,23 +15,44 @@ type BLAS struct {
 	c     *Context
 	calls blasCalls
 	name  string
+	freed atomic.Bool
 }
 
 // BLAS opens cuBLAS where it is installed; it is opened once and belongs to the context. Without it the error is
 // NoBLAS: go on with another product.
 func (c *Context) BLAS() (*BLAS, error) {
+	c.mu.Lock()
+	b := c.blas
+	c.mu.Unlock()
+	if b != nil {
+		return b, nil
+	}
+	b, err := c.NewBLAS()
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	first := c.blas
+	if first == nil {
+		c.blas = b
+	}
+	c.mu.Unlock()
+	if first == nil {
+		return b, nil
+	}
+	return first, b.Free() // another goroutine was there before
+}
+
+// NewBLAS is BLAS with a handle, and scratch memory, of its own, to be freed before the context is closed: products by one
+// handle on several streams at a time may differ in their last bits.
+func (c *Context) NewBLAS() (*BLAS, error) {
 	b := &BLAS{c: c}
 	var tried []string
 	err := c.do("open cuBLAS", func() code {
-		if c.blas != nil {
-			b = c.blas
-			return 0
-		}
 		for _, library := range blasLibraries {
 			calls, name, err := c.raw.blas(library)
 			if err == nil {
 				b.calls, b.name = calls, name
-				c.blas = b
 				return 0
 			}
 			tried = append(tried, err.Error())
@@ -44,6 +66,25 @@ func (c *Context) BLAS() (*BLAS, error) {
 		return nil, refuse(NoBLAS, "open cuBLAS", "not found (%s): %s", strings.Join(tried, "; "), blasAdvice)
 	}
 	return b, nil
+}
+
+// Free gives back a handle that NewBLAS made, after the products queued with it.
+func (b *BLAS) Free() error {
+	const op = "close cuBLAS"
+	b.c.mu.Lock()
+	shared := b == b.c.blas
+	b.c.mu.Unlock()
+	switch {
+	case shared:
+		return refuse(BadArgument, op, "it belongs to the context")
+	case b.freed.Swap(true):
+		return refuse(FreedTwice, op, "it was closed before")
+	}
+	return b.c.do(op, func() code {
+		k := b.c.raw.synchronize()
+		b.calls.close()
+		return k
+	})
 }
 
 // Name is "cuBLAS 12.4.5 (libcublas.so.12)".
@@ -108,6 +149,9 @@ func (m Matrix) half(batch int) (bool, error) {
 // they are bfloat16. With beta 0, C need not be cleared.
 func (b *BLAS) Multiply(s *Stream, math Math, batch int, alpha float32, a, x Matrix, beta float32, y Matrix) error {
 	op := "multiply"
+	if b.freed.Load() {
+		return refuse(UsedAfterFree, op, "cuBLAS was closed")
+	}
 	m, k := a.shape()
 	k2, n := x.shape()
 	if r, q := y.shape(); k != k2 || r != m || q != n || y.Transposed {

@@ -4,6 +4,7 @@ package driver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -99,6 +100,21 @@ func TestBLAS(t *testing.T) {
 	}
 	if again, err := c.BLAS(); again != b || err != nil {
 		t.Errorf("opened twice: %v", err)
+	}
+	if err := b.Free(); !errors.Is(err, BadArgument) {
+		t.Errorf("the context's own was freed: %v", err)
+	}
+	own, err := c.NewBLAS()
+	must(t, err)
+	if own == b || own.Name() != b.Name() {
+		t.Errorf("a handle of its own: %v, %s", own == b, own.Name())
+	}
+	must(t, own.Free())
+	if err := own.Free(); !errors.Is(err, FreedTwice) {
+		t.Errorf("freed twice: %v", err)
+	}
+	if err := own.Multiply(s, FP32, 1, 1, Matrix{}, Matrix{}, 0, Matrix{}); !errors.Is(err, UsedAfterFree) {
+		t.Errorf("used after it was freed: %v", err)
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, x := range []struct {

@@ -79,7 +79,7 @@ func OpenDevice(c *driver.Context, o DeviceOptions) (d *Device, err error) {
 		}
 	}
 	if !o.NoBLAS {
-		d.blas, _ = c.BLAS() // absent: our own product
+		d.blas, _ = c.NewBLAS() // absent: our own product
 	}
 	return d, nil
 }
@@ -113,6 +113,9 @@ func (d *Device) Close() error {
 		if b != nil {
 			keep(b.Free())
 		}
+	}
+	if d.blas != nil {
+		keep(d.blas.Free())
 	}
 	if d.module != nil {
 		keep(d.module.Free())
