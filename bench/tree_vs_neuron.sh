@@ -8,12 +8,14 @@
 # its built-in mechanisms; here the rows are with and without.
 # The layer 5 cell needs compiled mechanisms in NEURON: its peers are quoted from other runs, and said to be.
 # Usage: bench/tree_vs_neuron.sh [rounds]. PYTHON names a Python that has NEURON, /usr/bin/python3 unless set; LIMIT a
-# folder with hines.c, a program that does nothing but this arithmetic, whose rates are shown if it is there.
+# folder with hines.c and hay.c, programs that do nothing but this arithmetic, whose rates are shown if they are there;
+# hay.c takes the layer 5 cell from segments.csv of NEQ_REFERENCE/l5pc.
 set -eu
 cd "$(dirname "$0")/.."
 rounds=${1:-3}
 python=${PYTHON:-/usr/bin/python3}
 limit=${LIMIT:-../shared/prototypes/limit}
+segments=${NEQ_REFERENCE:-../shared/reference}/l5pc/segments.csv
 export NEURON_MODULE_OPTIONS=-nogui
 "$python" -c 'import neuron' 2>/dev/null || { echo "tree_vs_neuron.sh: $python has no NEURON: install it (Debian: apt install python3-neuron)" >&2; exit 1; }
 work=$(mktemp -d)
@@ -25,8 +27,16 @@ echo
 echo "The same cell, input and step, against NEURON with rate tables off:"
 NEQ_NEURON_TRACES="$work/traces.json" "$work/trees.test" -test.run '^TestSameAsNEURON$' -test.v >"$work/check" || { cat "$work/check"; exit 1; }
 sed -n 's/^ *tree_vs_neuron_test.go:[0-9]*: /  /p' "$work/check"
-if [ -f "$limit/hines.c" ]; then
-  gcc -O3 -march=native -mprefer-vector-width=512 -ffast-math "$limit/hines.c" -o "$work/hines" -lm 2>/dev/null || echo "tree_vs_neuron.sh: $limit/hines.c does not compile here: no limit lines" >&2
+for program in hines hay; do
+  if [ -f "$limit/$program.c" ]; then
+    gcc -O3 -march=native -mprefer-vector-width=512 -ffast-math "$limit/$program.c" -o "$work/$program" -lm 2>/dev/null || echo "tree_vs_neuron.sh: $limit/$program.c does not compile here: no limit line" >&2
+  fi
+done
+# parent, area, axial resistance, region, leak, capacitance, Ih, Ca_LVA of every segment
+if [ -f "$segments" ]; then
+  awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; region["soma"] = 0; region["axon"] = 1; region["basal"] = 2; region["apical"] = 3; next }
+    { line[++n] = $at["parent_index"] " " $at["area_um2"] " " $at["ri_mohm"] " " region[$at["region"]] " " $at["g_pas_S_cm2"] " " $at["cm_uF_cm2"] " " $at["g_Ih_S_cm2"] " " $at["g_CaLVA_S_cm2"] }
+    END { print n; for (i = 1; i <= n; i++) print line[i] }' "$segments" >"$work/cell"
 fi
 i=0
 while [ "$i" -lt "$rounds" ]; do
@@ -41,6 +51,11 @@ while [ "$i" -lt "$rounds" ]; do
       fi
     done
   done
+  if [ -x "$work/hay" ] && [ -f "$work/cell" ]; then
+    for dt in 0.025 0.1; do
+      echo "limit l5pc/dt=$dt $("$work/hay" "$dt" 100 2 12 9.5 "$work/cell" | sed -n 's/.*comp-steps\/s \([0-9.e+]*\).*/\1/p')" >>"$work/rates"
+    done
+  fi
   "$work/trees.test" -test.run '^$' -test.bench '^BenchmarkTrees$' -test.benchtime 300ms |
     awk '/^BenchmarkTrees/ { sub("BenchmarkTrees/", "", $1); sub(/-[0-9]+$/, "", $1); for (i = 2; i < NF; i++) if ($(i + 1) == "segment-steps/s") print "neq", $1, $i }' >>"$work/rates"
   i=$((i + 1))
@@ -67,6 +82,6 @@ awk '
 cat <<'END'
 
 Quoted, not of this run: the layer 5 cell with its compiled mechanisms on the same kind of machine, one core, dt 0.025
-ms: NEURON 8.2.2 4.7e6 segment-steps/s, CoreNEURON 1.45e7, Arbor 2.4e7; an arithmetic-only prototype, never checked
-against NEURON, 1.7e8.
+ms: NEURON 8.2.2 4.7e6 segment-steps/s, CoreNEURON 1.45e7, Arbor 2.4e7. The limit lines are prototypes of the arithmetic
+alone with the same input; that of the layer 5 cell was never checked against NEURON.
 END
