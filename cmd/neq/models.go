@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"neq/cuda"
 	"neq/data/neuron"
 	"neq/trainer/experiment"
 )
@@ -16,11 +18,17 @@ import (
 func modelsCommand(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:     "models [NAME]",
-		Short:   "List the neuron models, or one model's parameters and published sets",
-		Example: "  neq models\n  neq models adex\n  neq models --json",
+		Short:   "List the neuron models, or show one: parameters, published sets, the description of a cell with dendrites",
+		Example: "  neq models\n  neq models adex\n  neq models l5pc\n  neq models ca_lva\n  neq models --json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
+				if i := slices.IndexFunc(neuron.Mechanisms(), func(m cuda.TreeMechanism) bool { return m.Name == args[0] }); i >= 0 {
+					if _, err := neuron.Lookup(args[0]); err != nil { // hh is both
+						m := neuron.Mechanisms()[i]
+						return f.result(c.OutOrStdout(), m, describeMechanism(m))
+					}
+				}
 				m, err := neuron.Lookup(args[0])
 				if err != nil {
 					return usageError{err}
@@ -40,7 +48,11 @@ func modelsCommand(f *flags) *cobra.Command {
 			for _, k := range neuron.Kinds() {
 				fmt.Fprintf(&b, "%-16s %s\n", k.Name, k.Description)
 			}
-			return f.result(c.OutOrStdout(), map[string]any{"models": neuron.Models(), "synapses": neuron.Kinds()}, b.String())
+			b.WriteString("\nmechanisms of a cell of your own (examples/cell.yaml)\n")
+			for _, m := range neuron.Mechanisms() {
+				fmt.Fprintf(&b, "%-16s %s\n", m.Name, m.Description)
+			}
+			return f.result(c.OutOrStdout(), map[string]any{"models": neuron.Models(), "synapses": neuron.Kinds(), "mechanisms": neuron.Mechanisms()}, b.String())
 		},
 	}
 }
@@ -50,13 +62,39 @@ func describeModel(m neuron.Model) string {
 	fmt.Fprintf(&b, "%s: %s\nsource: %s\ndefault dt %g ms, current in %s, synaptic weights in %s (delta: mV)\n\nparameters\n",
 		m.Name, m.Description, m.Source, m.DefaultDt, m.CurrentUnit, m.ConductanceUnit)
 	for _, p := range m.Parameters {
-		fmt.Fprintf(&b, "  %-24s %10g %-10s %g to %g: %s (%s)\n", p.Name, p.Default, p.Unit, p.Min, p.Max, p.Doc, p.Source)
+		fmt.Fprintf(&b, "  %-24s %10g %-10s %g to %g: %s", p.Name, p.Default, p.Unit, p.Min, p.Max, p.Doc)
+		if p.Source != m.Source {
+			fmt.Fprintf(&b, " (%s)", p.Source)
+		}
+		b.WriteByte('\n')
 	}
 	b.WriteString("\nsets\n")
 	for _, s := range m.Sets {
 		fmt.Fprintf(&b, "  %-24s %s (%s)\n", s.Name, s.Description, s.Source)
 		if s.Current != 0 {
 			fmt.Fprintf(&b, "  %-24s shown by a constant current of %g %s\n", "", s.Current, m.CurrentUnit)
+		}
+	}
+	if m.Cell != "" {
+		fmt.Fprintf(&b, "\nthe cell, as a configuration has it: copy any part of it into your neuron section\n\nneuron:\n  model: %s\n%s", neuron.Own, m.Cell)
+	}
+	return b.String()
+}
+
+func describeMechanism(m cuda.TreeMechanism) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\nsource: %s\n\nparameters (a conductance in uS is given as a density in S/cm2)\n", m.Name, m.Description, m.Source)
+	for _, p := range m.Params {
+		unit := p.Unit
+		if unit == "uS" {
+			unit = "S/cm2"
+		}
+		fmt.Fprintf(&b, "  %-12s %10g %s\n", p.Name, p.Default, unit)
+	}
+	if len(m.States) > 0 {
+		b.WriteString("\nstates, to record\n")
+		for _, s := range m.States {
+			fmt.Fprintf(&b, "  %s.%s %s\n", m.Name, s.Name, s.Unit)
 		}
 	}
 	return b.String()

@@ -18,7 +18,7 @@ import (
 var cellFiles embed.FS
 
 // cellOrder is the order in which they are listed.
-var cellOrder = []string{"ball-and-stick", "l5pc", "l5pc-ampa", "l5pc-passive"}
+var cellOrder = []string{"ball-and-stick", "pyramidal", "l5pc", "l5pc-ampa", "l5pc-passive", "dcaap"}
 
 // Own is the name of the model that a configuration describes all by itself.
 const Own = "cell"

@@ -76,7 +76,15 @@ func parameter(name string) timeConstant {
 }
 
 // Models returns all neuron models, in the order `neq models` shows them.
-func Models() []Model { return points() }
+func Models() []Model {
+	models := points()
+	for _, name := range cellOrder {
+		if m, err := builtIn(name); err == nil { // a test reads them all
+			models = append(models, m)
+		}
+	}
+	return models
+}
 
 // points are the point neurons.
 func points() []Model {

@@ -81,6 +81,11 @@ func mechanism(key, name string, list []cuda.TreeMechanism) (int, error) {
 	return 0, keyError(key, "no mechanism %q%s: there are %s", name, suggest(name, names), strings.Join(names, ", "))
 }
 
+// Mechanisms lists the mechanisms that a cell with dendrites can be made of; synapses are Kinds.
+func Mechanisms() []cuda.TreeMechanism {
+	return slices.DeleteFunc(cuda.TreeMechanisms(), func(m cuda.TreeMechanism) bool { return m.Synapse })
+}
+
 // given are the parameters that follow from the cell, and not from the mechanism's entry.
 const givenArea, givenCelsius = "area", "celsius"
 

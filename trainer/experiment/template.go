@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"neq/cuda"
 	"neq/data/neuron"
 )
 
@@ -14,6 +15,19 @@ type drive struct {
 	perTree                [2]float64 // excitatory events per 100 ms
 	offset                 [2]float64
 	clip                   float64 // mV
+}
+
+// dendrites is the input of a cell with dendrites, whose synapses its model has.
+type dendrites struct {
+	clip     float64 // mV
+	trees    []tree
+	protocol string // more lines of the stimulus
+}
+
+// tree is the input of a part of a cell with dendrites.
+type tree struct {
+	excitatory, inhibitory string // groups
+	perTree, offset        [2]float64
 }
 
 // drives were chosen by simulation: each gives its model's default set an output of 0.3 to 20 Hz, as the
@@ -28,6 +42,34 @@ var drives = map[string]drive{
 	"":              {"ampa", "gaba_a", [2]float64{2, 2}, [2]float64{0, 60}, [2]float64{-60, -15}, -40},
 }
 
+// cells are the same for cells with dendrites.
+var cells = map[string]dendrites{
+	"ball-and-stick": cell(-30, tree{"exc", "inh", [2]float64{0, 12}, [2]float64{-10, 3}}),
+	"pyramidal": cell(-55, tree{"exc_basal", "inh_basal", [2]float64{0, 80}, [2]float64{-60, 10}},
+		tree{"exc_apical", "inh_apical", [2]float64{0, 100}, [2]float64{-70, 10}}),
+	"l5pc":         published([2]float64{0, 900}, [2]float64{0, 900}, [2]float64{-700, 150}, "[0, 800], [-600, 200]"),
+	"l5pc-ampa":    published([2]float64{0, 2500}, [2]float64{0, 2800}, [2]float64{-2200, -400}, "[0, 1900] and [0, 2000], [-1650, 150]"),
+	"l5pc-passive": published([2]float64{0, 900}, [2]float64{0, 900}, [2]float64{-700, 100}, "[0, 800], [-600, 200] with active dendrites"),
+	"dcaap":        cell(-55, tree{"a", "", [2]float64{0, 80}, [2]float64{}}, tree{"b", "", [2]float64{0, 110}, [2]float64{}}),
+}
+
+func cell(clip float64, trees ...tree) dendrites { return dendrites{clip: clip, trees: trees} }
+
+// published is the protocol of Beniaguev, Segev & London 2021 for the layer 5 cell, but for the ranges: on the grown
+// morphology, whose trunk is thicker, those of the paper give too few spikes.
+func published(basal, apical, offset [2]float64, paper string) dendrites {
+	d := cell(-55, tree{"exc_basal", "inh_basal", basal, offset}, tree{"exc_apical", "inh_apical", apical, offset})
+	d.protocol = "  # the paper's ranges, for the reconstructed cell: " + paper + `
+  interval_ms: [25, 30, 35, 40, 45, 55, 60, 65, 70, 75, 80, 85, 90, 100, 150, 200, 300, 450]
+  interval_jitter_ms: 20
+  smoothing_ms: [25, 30, 35, 40, 50, 60, 80, 100, 150, 200, 300, 400, 500, 600]
+  smoothing_jitter_ms: 20
+  share: length    # a synapse's share of its group's events: its segment's length + 10 um,
+  share_offset_um: 10
+  spread: [0.5, 1.5]    # times U[0.5, 1.5] in every interval`
+	return d
+}
+
 // Template writes a commented configuration for a neuron model, ready to run.
 func Template(model string) (string, error) {
 	m, err := neuron.Lookup(model)
@@ -37,6 +79,10 @@ func Template(model string) (string, error) {
 	d, ok := drives[model]
 	if !ok {
 		d = drives[""]
+	}
+	in, branched := cells[model]
+	if !branched {
+		in = dendrites{clip: d.clip, trees: []tree{{"exc", "inh", d.perTree, d.offset}}}
 	}
 	var b strings.Builder
 	p := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
@@ -62,22 +108,38 @@ func Template(model string) (string, error) {
 		}
 		p("    # %s: %g    %s, %g to %g: %s", q.Name, value, unit(q.Unit), q.Min, q.Max, q.Doc)
 	}
-	p("  synapses:    # kinds: delta (weight in mV), ampa, nmda, gaba_a, gaba_b (peak conductance in %s)", m.ConductanceUnit)
-	p("    - {name: exc, kind: %s, count: 80, weight: %g}    # or weight: {distribution: lognormal, mean: %g, sd: %g}", d.excitatory, d.weights[0], d.weights[0], d.weights[0]/2)
-	p("    - {name: inh, kind: %s, count: 20, weight: %g}    # add release_probability: 0.5 for unreliable synapses", d.inhibitory, d.weights[1])
+	if branched {
+		p("  # all else of the cell is the model's, as \"neq models %s\" shows it; what is given here replaces it key by key:", m.Name)
+		p("  # morphology: cell.swc    # or .asc; synapses, mechanisms, segments, ... as in examples/cell.yaml")
+	} else {
+		p("  synapses:    # kinds: delta (weight in mV), ampa, nmda, gaba_a, gaba_b (peak conductance in %s)", m.ConductanceUnit)
+		p("    - {name: exc, kind: %s, count: 80, weight: %g}    # or weight: {distribution: lognormal, mean: %g, sd: %g}", d.excitatory, d.weights[0], d.weights[0], d.weights[0]/2)
+		p("    - {name: inh, kind: %s, count: 20, weight: %g}    # add release_probability: 0.5 for unreliable synapses", d.inhibitory, d.weights[1])
+	}
 	p("")
 	p("stimulus:")
-	p("  protocol: modulated    # Beniaguev, Segev & London 2021; or poisson (rates_hz: {exc: 5}), replay (file: events.csv), none")
+	p("  protocol: modulated    # Beniaguev, Segev & London 2021; or poisson (rates_hz: {%s: 5}), replay (file: events.csv), none", in.trees[0].excitatory)
 	p("  trees:")
-	p("    - excitatory: exc")
-	p("      inhibitory: inh")
-	p("      excitatory_per_100ms: [%g, %g]    # events on the whole group, drawn anew in every interval", d.perTree[0], d.perTree[1])
-	p("      inhibitory_offset: [%g, %g]       # inhibitory events lie between these above the excitatory", d.offset[0], d.offset[1])
+	for _, t := range in.trees {
+		p("    - excitatory: %s", t.excitatory)
+		p("      excitatory_per_100ms: [%g, %g]    # events on the whole group, drawn anew in every interval", t.perTree[0], t.perTree[1])
+		if t.inhibitory != "" {
+			p("      inhibitory: %s", t.inhibitory)
+			p("      inhibitory_offset: [%g, %g]    # inhibitory events lie between these above the excitatory", t.offset[0], t.offset[1])
+		}
+	}
+	if in.protocol != "" {
+		p("%s", in.protocol)
+	}
 	p("  # current: {start_ms: 100, stop_ms: 600, amplitude: [0, 1]}    # %s; two values: each sample draws between them", m.CurrentUnit)
 	p("")
 	p("simulation:")
 	p("  dt_ms: %g    # time step", m.DefaultDt)
-	p("  solver: euler    # or staggered: second order in the time step")
+	solver, other := "euler", "staggered: second order in the time step"
+	if m.DefaultSolver == cuda.Staggered {
+		solver, other = "staggered", "euler: first order in the time step"
+	}
+	p("  solver: %s    # or %s", solver, other)
 	p("  precision: float32    # or float64, for reference runs")
 	p("  duration_ms: 6000    # of a sample")
 	p("  samples: {train: 600, validation: 60, test: 120}")
@@ -98,7 +160,7 @@ func Template(model string) (string, error) {
 	p("  batch: 16")
 	p("  window_ms: 400    # scored part of a training window; history before it comes on top")
 	p("  loss: {spike: 1, voltage: 0.1}")
-	p("  voltage: {clip_mv: %g}    # spikes are cut off the voltage target here", d.clip)
+	p("  voltage: {clip_mv: %g}    # spikes are cut off the voltage target here", in.clip)
 	p("")
 	p("report:")
 	p("  fidelity: auc    # the measure a surrogate must reach ...")
@@ -114,6 +176,9 @@ func unit(u string) string {
 }
 
 func recordable(m neuron.Model) string {
+	if m.Cell != "" {
+		return "v@*"
+	}
 	var names []string
 	for _, s := range m.States[1:] {
 		names = append(names, s.Name)
