@@ -28,7 +28,16 @@ func TestCheck(t *testing.T) {
 		if err := Check(context.Background(), d); err != nil {
 			t.Errorf("%s: %v", isa, err)
 		}
-		if err := Check(context.Background(), wrong{d, 0.5}); err == nil || !strings.Contains(err.Error(), "cell 0 after 7 ms") {
+		for _, p := range []*Program{checkPoint(), checkTree()} { // something to compare
+			b := &Batch{Lanes: 1, Steps: 800, Every: 40, Record: []int{0}, Current: []Current{{From: 200, To: 600, Amp: []float32{0.36}}}}
+			if p.Tree == nil {
+				b.Current[0].Amp[0] = 12
+			}
+			if err := d.Run(context.Background(), p, b); err != nil || len(b.SpikeTime) == 0 {
+				t.Errorf("%s: no spikes, %v", isa, err)
+			}
+		}
+		if err := Check(context.Background(), wrong{d, 6}); err == nil || !strings.Contains(err.Error(), "cell 0 after 7 ms") {
 			t.Errorf("a wrong voltage: %v", err)
 		}
 	}

@@ -17,6 +17,7 @@ type GPUOptions struct {
 	Index   int
 	Threads int   // of the host, to lay traces out; 0: as many as Go uses (GOMAXPROCS)
 	Memory  int64 // bytes of device memory to use at most; 0: nine tenths of what is free
+	Trees   TreeKernel
 }
 
 // gpuDevice is a GPU. Batches that wait for their turn run together where they are alike: see gpu_join.go.
@@ -24,6 +25,7 @@ type gpuDevice struct {
 	c       *driver.Context
 	threads int
 	memory  int64
+	trees   TreeKernel
 
 	mu    sync.Mutex
 	queue []*gpuJob
@@ -54,7 +56,7 @@ func openGPU(s driver.Status, o GPUOptions) (Device, error) {
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	d := &gpuDevice{c: c, threads: o.Threads, memory: o.Memory, kernels: map[string]*driver.Kernel{}, modules: map[string]*driver.Module{}, turn: make(chan struct{}, 1)}
+	d := &gpuDevice{c: c, threads: o.Threads, memory: o.Memory, trees: o.Trees, kernels: map[string]*driver.Kernel{}, modules: map[string]*driver.Module{}, turn: make(chan struct{}, 1)}
 	if d.room, err = newGPURoom(c); err != nil {
 		return nil, errors.Join(fmt.Errorf("cuda: %w", err), c.Close())
 	}
@@ -73,14 +75,10 @@ func (d *gpuDevice) Close() error {
 	return nil
 }
 
-// kernel finds a kernel, which the driver's compiler makes of its PTX at the first use of a precision.
-func (d *gpuDevice) kernel(name string, p Precision) (*driver.Kernel, error) {
+// kernel finds a kernel, which the driver's compiler makes of its PTX at the first use of a module.
+func (d *gpuDevice) kernel(module, name string) (*driver.Kernel, error) {
 	if k := d.kernels[name]; k != nil {
 		return k, nil
-	}
-	module := "cells"
-	if p == Float64 {
-		module = "cells_f64"
 	}
 	m := d.modules[module]
 	if m == nil {
@@ -97,7 +95,7 @@ func (d *gpuDevice) kernel(name string, p Precision) (*driver.Kernel, error) {
 	return k, err
 }
 
-// Run integrates the batch: as many lanes at a time as the GPU's memory holds, one thread each. A GPU needs many lanes
+// Run integrates the batch: as many lanes at a time as the GPU's memory holds. A GPU needs many lanes
 // (see Fill) to be fast: where batches are small, run many from as many goroutines.
 func (d *gpuDevice) Run(ctx context.Context, p *Program, b *Batch) error {
 	if err := p.check(); err != nil {
@@ -106,7 +104,7 @@ func (d *gpuDevice) Run(ctx context.Context, p *Program, b *Batch) error {
 	if err := b.check(p); err != nil {
 		return err
 	}
-	prog, err := cellsProgram(p, b)
+	prog, err := d.program(p, b)
 	if err != nil {
 		return err
 	}
@@ -114,6 +112,15 @@ func (d *gpuDevice) Run(ctx context.Context, p *Program, b *Batch) error {
 		return err
 	}
 	return d.wait(&gpuJob{ctx: ctx, p: p, b: b, prog: prog, done: make(chan error, 1)})
+}
+
+// program compiles a checked program for a batch.
+func (d *gpuDevice) program(p *Program, b *Batch) (gpuProgram, error) {
+	if p.Tree != nil {
+		return d.newTreeGPU(p, b)
+	}
+	prog, err := cellsProgram(p, b)
+	return cellsGPU{prog}, err
 }
 
 // Fill is how many lanes keep a device busy: with fewer some of it is idle.
@@ -128,8 +135,8 @@ func Fill(d Device) int {
 }
 
 // runBatch integrates a batch by itself. ended tells when to stop.
-func (d *gpuDevice) runBatch(ended func() error, p *Program, b *Batch, prog *cells.Program) error {
-	k, err := d.kernel(prog.GPUKernel(), p.Precision)
+func (d *gpuDevice) runBatch(ended func() error, p *Program, b *Batch, prog gpuProgram) error {
+	k, err := d.kernel(prog.kernel())
 	if err != nil {
 		return fmt.Errorf("cuda: %w", err)
 	}
@@ -138,7 +145,7 @@ func (d *gpuDevice) runBatch(ended func() error, p *Program, b *Batch, prog *cel
 	var drawn laneInputs
 	var more gpuMore
 	for lane := 0; lane < b.Lanes; {
-		plan, err := d.plan(p, b, lane, more)
+		plan, err := d.plan(prog, p.Dt, b, lane, more)
 		if err == nil {
 			r := gpuRun{d: d, p: p, b: b, plan: plan, kernel: k, prog: prog}
 			err = r.run(ended, &spikes, &drawn)
@@ -165,13 +172,13 @@ func (d *gpuDevice) runBatch(ended func() error, p *Program, b *Batch, prog *cel
 }
 
 // plan plans the next part of a batch and makes room for it.
-func (d *gpuDevice) plan(p *Program, b *Batch, lane int, more gpuMore) (*gpuPlan, error) {
+func (d *gpuDevice) plan(prog gpuProgram, dt float64, b *Batch, lane int, more gpuMore) (*gpuPlan, error) {
 	budget, err := d.budget()
 	if err != nil {
 		return nil, err
 	}
 	for fresh := false; ; fresh = true {
-		g := planGPU(p, b, lane, more, budget)
+		g := planGPU(prog, dt, b, lane, more, budget)
 		if g.lanes == 0 {
 			return nil, fmt.Errorf("%s has room for %s, one cell of this batch takes %s: use --device cpu, shorter samples or a lower input rate: %w",
 				d.Name(), byteWords(budget), byteWords(g.least), driver.OutOfMemory)

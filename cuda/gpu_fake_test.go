@@ -25,7 +25,10 @@ func TestMain(m *testing.M) {
 	wide := cells
 	wide.Name, wide.Before = "cells_f64", "#define NEQ_F64\n"
 	inputs := fake.Source{Name: "inputs", File: "kernels/inputs/twin/inputs_twin.c", Also: []string{"kernels/inputs/*.h", "kernels/inputs/*.cu"}}
-	os.Exit(lab.Main(m, cells, wide, inputs))
+	trees := fake.Source{Name: "trees", File: "kernels/trees/twin/trees_twin.c", Also: []string{"kernels/*.h", "kernels/mechanisms/*.h", "kernels/trees/*.[hc]*"}}
+	treesWide := trees
+	treesWide.Name, treesWide.Before = "trees_f64", "#define NEQ_F64\n"
+	os.Exit(lab.Main(m, cells, wide, inputs, trees, treesWide))
 }
 
 // onFakeGPU runs the calling test again where there is a fake GPU, and says whether this is there.
@@ -96,10 +99,15 @@ func TestGPUParts(t *testing.T) {
 func TestGPUPlan(t *testing.T) {
 	p := programs()["hh"]
 	b := batch(&p, 0, 1000, 50)
+	cell, err := cellsProgram(&p, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prog := cellsGPU{cell}
 	for _, budget := range []int64{1 << 40, 1 << 22, 1 << 20, 1 << 16, 1 << 12, 1, 0} {
 		var sizes []int
 		for lane := 0; lane < b.Lanes; {
-			g := planGPU(&p, b, lane, gpuMore{}, budget)
+			g := planGPU(prog, p.Dt, b, lane, gpuMore{}, budget)
 			if g.lanes == 0 {
 				if g.least <= budget || len(sizes) > 0 {
 					t.Errorf("budget %d: nothing from lane %d on, where a lane takes %d", budget, lane, g.least)
@@ -116,7 +124,7 @@ func TestGPUPlan(t *testing.T) {
 			t.Errorf("budget %d: parts of %v lanes", budget, sizes)
 		}
 	}
-	wide := planGPU(&p, &Batch{Lanes: 1 << 24, Steps: 1e6, Every: 40, Record: []int{0, 1}, Events: Events{Offset: make([]int64, 1<<24+1)}}, 0, gpuMore{}, 1<<45)
+	wide := planGPU(prog, p.Dt, &Batch{Lanes: 1 << 24, Steps: 1e6, Every: 40, Record: []int{0, 1}, Events: Events{Offset: make([]int64, 1<<24+1)}}, 0, gpuMore{}, 1<<45)
 	if wide.lanes > gpuLanes || 4*wide.variables*wide.records*wide.lanes > gpuPinned || wide.chunk != 40*wide.records {
 		t.Errorf("%d lanes, %d records, %d steps at a time", wide.lanes, wide.records, wide.chunk)
 	}

@@ -378,7 +378,7 @@ func likeInputs(x, y *Inputs) bool {
 // planInputs sets aside what drawing takes of a budget, and returns what is left for the lanes.
 func (g *gpuPlan) planInputs(in *Inputs, lanes int, budget int64) int64 {
 	if in == nil {
-		return budget
+		return budget - g.fixed
 	}
 	total, most := int64(0), int64(0)
 	for _, c := range in.Courses[g.first : g.first+lanes] {
@@ -387,7 +387,7 @@ func (g *gpuPlan) planInputs(in *Inputs, lanes int, budget int64) int64 {
 	}
 	g.scratch = max(most, min(total, inputScratch, budget/4))
 	n := int64(in.Recipe.Synapses)
-	g.fixed = g.scratch + n*(8+8+4+2+4) + 4*int64(in.Recipe.Bins)
+	g.fixed += g.scratch + n*(8+8+4+2+4) + 4*int64(in.Recipe.Bins)
 	return budget - g.fixed
 }
 

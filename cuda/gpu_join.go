@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-
-	"neq/cuda/kernels/cells"
 )
 
 // A GPU is fast with a hundred thousand lanes, and a shard has some dozens. So whoever comes first runs at once, and
@@ -17,7 +15,7 @@ type gpuJob struct {
 	ctx  context.Context
 	p    *Program
 	b    *Batch
-	prog *cells.Program
+	prog gpuProgram
 	done chan error // holds the answer
 }
 
@@ -82,9 +80,9 @@ func (d *gpuDevice) take(j *gpuJob) []*gpuJob {
 
 // like says whether two jobs can be one batch.
 func (j *gpuJob) like(k *gpuJob) bool {
-	return j.prog.GPUKernel() == k.prog.GPUKernel() && j.prog.Table() == k.prog.Table() && j.b.Steps == k.b.Steps &&
+	return j.p.Dt == k.p.Dt && j.prog.like(k.prog) && j.b.Steps == k.b.Steps &&
 		j.b.Every == k.b.Every && slices.Equal(j.b.Record, k.b.Record) && likeInputs(j.b.Inputs, k.b.Inputs) && slices.EqualFunc(j.b.Current, k.b.Current,
-		func(x, y Current) bool { return x.From == y.From && x.To == y.To })
+		func(x, y Current) bool { return x.From == y.From && x.To == y.To && x.Node == y.Node })
 }
 
 // runTogether runs jobs as one batch and answers them. Where the context of one ends or a cell of one fails, it alone
@@ -141,7 +139,7 @@ func join(jobs []*gpuJob) *Batch {
 	e.Offset = make([]int64, 1, all.Lanes+1)
 	e.Step, e.Receptor, e.Weight = make([]int32, 0, events), make([]uint16, 0, events), make([]float32, 0, events)
 	for i, c := range b.Current {
-		all.Current[i] = Current{From: c.From, To: c.To, Amp: make([]float32, 0, all.Lanes)}
+		all.Current[i] = Current{From: c.From, To: c.To, Node: c.Node, Amp: make([]float32, 0, all.Lanes)}
 	}
 	for _, j := range jobs {
 		from := int64(len(e.Step))

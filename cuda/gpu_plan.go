@@ -19,9 +19,7 @@ type gpuMore struct{ spikes, events int }
 // gpuPlan is what a part of a batch takes on the GPU. A chunk is the time whose traces come back together.
 type gpuPlan struct {
 	first, lanes int // of the batch
-	states       int // state variables
-	receptors    int
-	width        int // bytes of a state
+	size         gpuSize
 	variables    int // recorded
 	every        int
 	chunk        int // steps
@@ -42,17 +40,13 @@ type segment struct{ from, to int }
 
 // planGPU plans a run of the lanes from first on: as many as the budget (bytes) holds, in parts of like size; none
 // where not one fits. There is room for more.spikes of a lane in a chunk, 0 for two per ms and a burst.
-func planGPU(p *Program, b *Batch, first int, more gpuMore, budget int64) *gpuPlan {
-	g := &gpuPlan{first: first, states: len(p.Initial), receptors: len(p.Receptors), width: 4, variables: len(b.Record),
-		every: b.Every, segments: b.segments()}
-	if p.Precision == Float64 {
-		g.width = 8
-	}
+func planGPU(prog gpuProgram, dt float64, b *Batch, first int, more gpuMore, budget int64) *gpuPlan {
+	g := &gpuPlan{first: first, size: prog.size(), variables: len(b.Record), every: b.Every, segments: b.segments()}
 	left := b.Lanes - first
 	g.records = 1
-	g.chunk = gpuSteps
-	if g.every <= gpuSteps {
-		g.records = gpuSteps / g.every
+	g.chunk = g.size.steps
+	if g.every <= g.chunk {
+		g.records = g.chunk / g.every
 		if most := gpuPinned / (4 * max(1, g.variables) * min(left, gpuLanes)); g.records > most {
 			g.records = max(1, most)
 		}
@@ -61,7 +55,7 @@ func planGPU(p *Program, b *Batch, first int, more gpuMore, budget int64) *gpuPl
 	g.chunk = min(g.chunk, b.Steps)
 	perLane := more.spikes
 	if perLane == 0 {
-		perLane = 8 + int(2*min(float64(g.chunk)*p.Dt, gpuSteps))
+		perLane = 8 + int(2*min(float64(g.chunk)*dt, gpuSteps))
 	}
 	g.perLane = min(perLane, g.chunk) // a lane spikes once in a step
 
@@ -72,6 +66,7 @@ func planGPU(p *Program, b *Batch, first int, more gpuMore, budget int64) *gpuPl
 		g.most = max(b.Inputs.Most, more.events)
 		lanes = min(lanes, math.MaxInt32/max(1, g.most))
 	}
+	g.fixed = 8*int64(g.size.tables) + 4*int64(len(g.size.nodes))
 	budget = g.planInputs(b.Inputs, left, budget)
 	events := func(l int) int { return int(offset[l+1]-offset[l]) + g.most }
 	total, most := int64(0), int64(0)
@@ -103,9 +98,9 @@ func planGPU(p *Program, b *Batch, first int, more gpuMore, budget int64) *gpuPl
 
 // lane is the device memory of a lane with that many events, in bytes.
 func (g *gpuPlan) lane(events int) int64 {
-	n := g.width*(g.states+2*g.receptors) + // state
+	n := g.size.width*(g.size.state+g.size.other) + // state
 		8 + 4 + 8 + // cursor, count, offset
-		4*len(g.segments) + // currents
+		4*len(g.segments)*g.size.into + // currents
 		2*(4*g.variables*g.records+12*g.perLane) // traces and spikes of two chunks
 	return int64(n) + 10*int64(events)
 }

@@ -14,15 +14,17 @@ type gpuRoom struct {
 	compute, fetch, spikes *driver.Stream
 	ran, fetched           [2]*driver.Event
 
-	state, receptors, current *driver.Buffer[float32] // state and receptors: two for each value in float64
-	cursor, offset            *driver.Buffer[int64]
-	count, step               *driver.Buffer[int32]
-	receptor                  *driver.Buffer[uint16]
-	weight                    *driver.Buffer[float32]
-	record                    [2]*driver.Buffer[float32]
-	number                    [2]*driver.Buffer[uint32]
-	spikeTime                 [2]*driver.Buffer[float64]
-	spikeLane                 [2]*driver.Buffer[int32]
+	state, other, current *driver.Buffer[float32] // state and other: two for each value in float64
+	tables                *driver.Buffer[uint64]
+	into                  *driver.Buffer[int32]
+	cursor, offset        *driver.Buffer[int64]
+	count, step           *driver.Buffer[int32]
+	receptor              *driver.Buffer[uint16]
+	weight                *driver.Buffer[float32]
+	record                [2]*driver.Buffer[float32]
+	number                [2]*driver.Buffer[uint32]
+	spikeTime             [2]*driver.Buffer[float64]
+	spikeLane             [2]*driver.Buffer[int32]
 
 	traces    [2]*driver.Pinned[float32]
 	numbers   [2]*driver.Pinned[uint32]
@@ -57,10 +59,11 @@ func newGPURoom(c *driver.Context) (*gpuRoom, error) {
 
 // fit makes room for a plan.
 func (r *gpuRoom) fit(g *gpuPlan, in *Inputs) error {
-	wide, n := g.width/4, g.lanes
+	x, n := &g.size, g.lanes
+	wide := x.width / 4
 	todo := []func() error{
-		grow(r.c, &r.state, wide*g.states*n), grow(r.c, &r.receptors, wide*2*g.receptors*n),
-		grow(r.c, &r.current, len(g.segments)*n), grow(r.c, &r.cursor, n), grow(r.c, &r.offset, n+1), grow(r.c, &r.count, n),
+		grow(r.c, &r.state, wide*x.state*n), grow(r.c, &r.other, wide*x.other*n), grow(r.c, &r.tables, x.tables), grow(r.c, &r.into, len(x.nodes)),
+		grow(r.c, &r.current, len(g.segments)*x.into*n), grow(r.c, &r.cursor, n), grow(r.c, &r.offset, n+1), grow(r.c, &r.count, n),
 		grow(r.c, &r.step, g.events), grow(r.c, &r.receptor, g.events), grow(r.c, &r.weight, g.events),
 		growPinned(r.c, &r.timePiece, min(g.capacity, gpuPiece)), growPinned(r.c, &r.lanePiece, min(g.capacity, gpuPiece)),
 	}
@@ -125,7 +128,7 @@ func dropPinned[T driver.Element](b **driver.Pinned[T]) error {
 
 // free gives all memory back.
 func (r *gpuRoom) free() error {
-	err := errors.Join(drop(&r.state), drop(&r.receptors), drop(&r.current), drop(&r.cursor), drop(&r.offset), drop(&r.count),
+	err := errors.Join(drop(&r.state), drop(&r.other), drop(&r.tables), drop(&r.into), drop(&r.current), drop(&r.cursor), drop(&r.offset), drop(&r.count),
 		drop(&r.step), drop(&r.receptor), drop(&r.weight), r.inputs.free(), r.freePinned())
 	for i := range 2 {
 		err = errors.Join(err, drop(&r.record[i]), drop(&r.number[i]), drop(&r.spikeTime[i]), drop(&r.spikeLane[i]))

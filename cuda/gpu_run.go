@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"neq/cuda/driver"
-	"neq/cuda/kernels/cells"
 )
 
 // gpuRun integrates the lanes of a plan.
@@ -17,7 +16,7 @@ type gpuRun struct {
 	b      *Batch
 	plan   *gpuPlan
 	kernel *driver.Kernel
-	prog   *cells.Program
+	prog   gpuProgram
 
 	records int     // of the whole time
 	fired   []int32 // spikes of each lane so far
@@ -83,11 +82,12 @@ func (r *gpuRun) run(ended func() error, out *laneSpikes, drawn *laneInputs) err
 func (r *gpuRun) upload() error {
 	room, g, e := r.d.room, r.plan, &r.b.Events
 	from, to := e.Offset[g.first], e.Offset[g.first+g.lanes]
-	current := make([]float32, len(g.segments)*g.lanes)
+	n := g.size.into * g.lanes
+	current := make([]float32, len(g.segments)*n)
 	for i, s := range g.segments {
-		r.b.injected(current[i*g.lanes:(i+1)*g.lanes], g.first, g.lanes, s.from, s.to)
+		r.prog.injected(current[i*n:(i+1)*n], r.b, g.first, g.lanes, s.from)
 	}
-	if err := write(room.compute, room.current, current); err != nil {
+	if err := errors.Join(r.prog.upload(room), write(room.compute, room.current, current)); err != nil {
 		return err
 	}
 	if r.b.Inputs != nil {
@@ -119,30 +119,15 @@ func write[T driver.Element](s *driver.Stream, b *driver.Buffer[T], x []T) error
 // launch queues a chunk and the fetching of its traces. What its half of the room held before has been taken.
 func (r *gpuRun) launch(c gpuChunk) error {
 	room, g, i := r.d.room, r.plan, c.which
-	table := r.prog.Table()
-	program := driver.ByValue(&table)
-	shape := driver.Threads(g.lanes, r.block())
 	err := room.compute.Burst(func(s *driver.Stream) error {
 		if err := room.number[i].Zero(s); err != nil {
 			return err
 		}
 		for k, seg := range g.segments {
-			from, to := max(c.from, seg.from), min(c.to, seg.to)
-			if from >= to {
-				continue
-			}
-			x := cells.Launch{
-				State: room.state.Addr(), Receptors: room.receptors.Addr(), Cursor: room.cursor.Addr(), Count: room.count.Addr(),
-				Offset: room.offset.Addr(), Step: room.step.Addr(), Receptor: room.receptor.Addr(), Weight: room.weight.Addr(),
-				Current: room.current.Addr() + uint64(4*k*g.lanes), Record: room.record[i].Addr(),
-				Spikes: room.number[i].Addr(), SpikeTime: room.spikeTime[i].Addr(), SpikeLane: room.spikeLane[i].Addr(),
-				Plane: int64(c.count) * int64(g.lanes), From: int32(from), To: int32(to), Lanes: int32(g.lanes),
-				FirstRecord: int32(c.first), Recorded: int32(r.records * g.every), Capacity: uint32(g.capacity),
-			}
-			launch := driver.ByValue(&x, room.state, room.receptors, room.cursor, room.count, room.offset, room.step, room.receptor,
-				room.weight, room.current, room.record[i], room.number[i], room.spikeTime[i], room.spikeLane[i])
-			if err := r.kernel.Launch(s, shape, program, launch); err != nil {
-				return err
+			if from, to := max(c.from, seg.from), min(c.to, seg.to); from < to {
+				if err := r.prog.launch(s, r, c, k, from, to); err != nil {
+					return err
+				}
 			}
 		}
 		return s.Record(room.ran[i])
@@ -172,15 +157,6 @@ func (r *gpuRun) launch(c gpuChunk) error {
 		}
 		return s.Record(room.fetched[i])
 	})
-}
-
-// block is the number of threads of a block: fewer where there would be fewer blocks than multiprocessors.
-func (r *gpuRun) block() int {
-	n := min(128, r.kernel.MaxThreads)
-	for n > 32 && (r.plan.lanes+n-1)/n < r.d.c.Info().Multiprocessors {
-		n /= 2
-	}
-	return max(1, n)
 }
 
 // take waits for a chunk and takes over its traces and spikes.

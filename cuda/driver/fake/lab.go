@@ -2,6 +2,7 @@ package fake
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -71,13 +72,17 @@ func (l *Lab) Built(t testing.TB) (dir string, twins []string) {
 		if l.err = Build(l.dir); l.err != nil {
 			return
 		}
+		var wg sync.WaitGroup
+		var mu sync.Mutex
 		for name, source := range l.Twins {
-			var path string
-			if path, l.err = Twin(l.dir, name, source); l.err != nil {
-				return
-			}
-			l.twins = append(l.twins, path)
+			wg.Go(func() {
+				path, err := Twin(l.dir, name, source)
+				mu.Lock()
+				defer mu.Unlock()
+				l.twins, l.err = append(l.twins, path), errors.Join(l.err, err)
+			})
 		}
+		wg.Wait()
 	})
 	if l.err != nil {
 		t.Fatal(l.err)

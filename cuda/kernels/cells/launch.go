@@ -30,6 +30,13 @@ const (
 	_ = uint(unsafe.Sizeof(Launch{}) - C.sizeof_cells_launch)
 )
 
+// Wide says whether the program is in float64.
+func (p *Program) Wide() bool { return p.wide != 0 }
+
+// States and Receptors are how many a lane has.
+func (p *Program) States() int    { return int(p.c.nstates) }
+func (p *Program) Receptors() int { return int(p.c.nreceptors) }
+
 // Table is the program as its kernel takes it.
 func (p *Program) Table() [tableBytes]byte { return *(*[tableBytes]byte)(unsafe.Pointer(&p.c)) }
 

@@ -9,9 +9,8 @@
 //   later dv = r/D + (a_p/D) dv_p + (a_k/D) dv_k.
 // All terms are positive, so nothing cancels. Shared memory, [nodes] each: v, e, r, the conductance of the edge to the
 // present parent, and of nodes that are gone a_p/D and a_k/D; then the state where it is near.
-enum { BLOCK_V, BLOCK_E, BLOCK_R, BLOCK_A, BLOCK_F, BLOCK_K, BLOCK_ARRAYS };
 
-FN void block_run(const trees_program *p, const trees_block_tables *t, const trees_launch *a, const int l, const int near) {
+FN void block_run(const trees_cell *p, const trees_block_tables *t, const trees_launch *a, const int l, const int near) {
   const int n = t->nodes, slots = t->slots, first = a->from == 0;
   real *const v = SHARED + BLOCK_V * n, *const e = SHARED + BLOCK_E * n, *const r = SHARED + BLOCK_R * n;
   real *const edge = SHARED + BLOCK_A * n, *const f = SHARED + BLOCK_F * n, *const k = SHARED + BLOCK_K * n;
@@ -35,16 +34,16 @@ FN void block_run(const trees_program *p, const trees_block_tables *t, const tre
 
   for (int s = a->from; s < to; s++) {
     const int phase = s % p->period;
-    const real *const decay = (const real *)p->decay + (int64_t)phase * p->classes * 2;
+    const real *const decay = p->decay + (int64_t)phase * p->classes * 2;
     if (phase == 0 && s > 0) {
       ALL(i, t->synapses) {
-        const real *d = (const real *)p->renew + 2 * t->synapse[3 * i + 2];
+        const real *d = p->renew + 2 * t->synapse[3 * i + 2];
         state[t->synapse[3 * i]] *= d[0], state[t->synapse[3 * i + 1]] *= d[1];
       }
       BARRIER
     }
     if (s == next) { // all threads see the same events; one delivers them, in their order
-      const real *inverse = (const real *)p->inverse + (int64_t)phase * p->classes * 2;
+      const real *inverse = p->inverse + (int64_t)phase * p->classes * 2;
       for (; s == next; event++, next = event < last ? a->step[event] : TREES_NEVER)
         ONE {
           const real w = (real)a->weight[event];
@@ -161,7 +160,7 @@ FN void block_run(const trees_program *p, const trees_block_tables *t, const tre
   ONE a->cursor[l] = event, a->count[l] = count, peak[0] = before, peak[1] = latest;
 }
 
-#define ENTRY(name, near)                                                                               \
-  KERNEL(BLOCK_THREADS, BLOCK_BLOCKS, NAME(name), const trees_program p, const trees_block_tables t, const trees_launch a) { block_run(&p, &t, &a, BLOCK, near); }
-ENTRY(trees_block, 1)
-ENTRY(trees_block_far, 0)
+#define ENTRY(name, blocks, near)                                                                               \
+  KERNEL(BLOCK_THREADS, blocks, NAME(name), const trees_cell p, const trees_block_tables t, const trees_launch a) { block_run(&p, &t, &a, BLOCK, near); }
+ENTRY(trees_block, BLOCK_BLOCKS, 1)
+ENTRY(trees_block_far, BLOCK_FAR_BLOCKS, 0)

@@ -4,8 +4,8 @@
 //   d      factors of the exponentials of its class, where it is a synapse
 #ifndef NEQ_TREES_CELL_H
 #define NEQ_TREES_CELL_H
-#include "trees.h"
-#include "mechanisms/list.h"
+#include "launch.h"
+#include "../mechanisms/list.h"
 
 #define X(name, class, n, params, width) MECHANISM_##name,
 enum { NEQ_MECHANISMS(X) };
@@ -34,21 +34,22 @@ FN real row_entry(trees_row r, int k) { return r.column ? r.row[r.column[2 * k] 
 
 FN void trees_operate(int op, real *x, const int64_t xs, const trees_row row, const real *d, const real dt, trees_here *h) {
   switch (op) {
-  case TREES_SYNAPSE: {
+  case GPU_SYNAPSE: {
     const real open = x[0] * d[0] - x[xs] * d[1];
     h->g += open, h->ge += open * row_entry(row, 0);
     break;
   }
-  case TREES_REVERSAL: h->eca = row_entry(row, 0), h->ca = row_entry(row, 1), h->ica = 0; break;
-  case TREES_POOL_END: {
+  case GPU_REVERSAL: h->eca = row_entry(row, 0), h->ca = row_entry(row, 1), h->ica = 0; break;
+  case GPU_POOL_END: {
     real r[CA_POOL_ROW];
     for (int k = 0; k < CA_POOL_ROW; k++) r[k] = row_entry(row, k);
     TAKE(ca_pool, 1) z = ca_pool_advance(z, r, h->ica);
     PUT(1) break;
   }
 #define X(name, class, n, params, width)                        \
-  case TREES_DIRECT + MECHANISM_##name: {                       \
+  case GPU_MECHANISM + MECHANISM_##name: {                       \
     real r[width];                                              \
+    (void)r;                                                    \
     for (int k = 0; k < (width); k++) r[k] = row_entry(row, k); \
     CELL_##class(name, n)                                       \
     break;                                                      \

@@ -4,11 +4,28 @@
 #include "../neq.h"
 #include "trees.h"
 
+// A compiled cell as both kernels take it: trees_program without what the GPU has no use for.
+typedef struct {
+  int32_t nodes, ops, slots, rows, classes, period, drives, receptors, nrecord, every, peak, peak_every, staggered, pad;
+  double dt, threshold, voltage;
+  const trees_node *node;
+  const trees_op *op; // op is one of those below
+  const real *constant, *row;
+  const double *initial;
+  const real *decay, *now, *inverse, *renew;
+  const int32_t *receptor;
+  const trees_drive *drive;
+  const trees_site *site;
+} trees_cell;
+
+// Operations of the GPU: it runs the mechanisms' own source, from GPU_MECHANISM on in the order of mechanisms/list.h.
+enum { GPU_SYNAPSE, GPU_REVERSAL, GPU_POOL_END, GPU_MECHANISM };
+
 enum { TREES_NEVER = 0x7fffffff };
 #ifdef NEQ_F64
-enum { THREAD_THREADS = 128, THREAD_BLOCKS = 2, BLOCK_THREADS = 256, BLOCK_BLOCKS = 1 };
+enum { THREAD_THREADS = 128, THREAD_BLOCKS = 2, BLOCK_THREADS = 128, BLOCK_BLOCKS = 2, BLOCK_FAR_BLOCKS = 2 };
 #else
-enum { THREAD_THREADS = 128, THREAD_BLOCKS = 5, BLOCK_THREADS = 256, BLOCK_BLOCKS = 4 };
+enum { THREAD_THREADS = 128, THREAD_BLOCKS = 4, BLOCK_THREADS = 128, BLOCK_BLOCKS = 4, BLOCK_FAR_BLOCKS = 3 };
 #endif
 
 // n lanes. A thread of trees_thread integrates a lane, in the interleaved layout: solver[3 nodes][n], state[slots][n],
@@ -32,6 +49,9 @@ typedef struct {
   uint32_t capacity;
   int32_t currents, pad;
 } trees_launch;
+
+// The arrays of a block in shared memory: see block.cuh.
+enum { BLOCK_V, BLOCK_E, BLOCK_R, BLOCK_A, BLOCK_F, BLOCK_K, BLOCK_ARRAYS };
 
 // What a thread's kernel takes beside the program.
 typedef struct {

@@ -2,12 +2,12 @@
 // interleaved, so that every access to memory is of whole lines. What a step moves is what bounds it: trees_traffic of
 // launch.go counts it.
 
-FN void thread_run(const trees_program *p, const trees_thread_tables *t, const trees_launch *a, const int l) {
+FN void thread_run(const trees_cell *p, const trees_thread_tables *t, const trees_launch *a, const int l) {
   const int64_t n = a->lanes;
   const int nodes = p->nodes, first = a->from == 0;
   real *const solver = a->solver + l, *const state = a->state + l, *const peak = a->peak + l;
   const trees_node *const node = p->node;
-  const real *const constant = (const real *)p->constant, *const row = (const real *)p->row;
+  const real *const constant = p->constant, *const row = p->row;
   const real dt = (real)p->dt, twice = p->staggered ? 2 : 1, threshold = (real)p->threshold;
   if (first) {
     for (int i = 0; i < nodes; i++) solver[3 * i * n] = (real)p->voltage;
@@ -25,16 +25,16 @@ FN void thread_run(const trees_program *p, const trees_thread_tables *t, const t
 
   for (int s = a->from; s < to; s++) {
     const int phase = s % p->period;
-    const real *const decay = (const real *)p->decay + (int64_t)phase * p->classes * 2;
+    const real *const decay = p->decay + (int64_t)phase * p->classes * 2;
     if (phase == 0 && s > 0) {
       for (int i = 0; i < t->synapses; i++) {
-        const real *d = (const real *)p->renew + 2 * t->synapse[2 * i + 1];
+        const real *d = p->renew + 2 * t->synapse[2 * i + 1];
         real *x = state + t->synapse[2 * i] * n;
         x[0] *= d[0], x[n] *= d[1];
       }
     }
     for (; s == next; e++, next = e < last ? a->step[e] : TREES_NEVER) {
-      const real w = (real)a->weight[e], *inverse = (const real *)p->inverse + (int64_t)phase * p->classes * 2;
+      const real w = (real)a->weight[e], *inverse = p->inverse + (int64_t)phase * p->classes * 2;
       const int r = a->receptor[e];
       for (int i = p->receptor[r]; i < p->receptor[r + 1]; i++) {
         const trees_drive *d = p->drive + i;
@@ -116,7 +116,7 @@ FN void thread_run(const trees_program *p, const trees_thread_tables *t, const t
   a->cursor[l] = e, a->count[l] = count;
 }
 
-KERNEL(THREAD_THREADS, THREAD_BLOCKS, NAME(trees_thread), const trees_program p, const trees_thread_tables t, const trees_launch a) {
+KERNEL(THREAD_THREADS, THREAD_BLOCKS, NAME(trees_thread), const trees_cell p, const trees_thread_tables t, const trees_launch a) {
   const int l = THREAD;
   if (l < a.lanes) thread_run(&p, &t, &a, l);
 }

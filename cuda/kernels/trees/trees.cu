@@ -33,8 +33,8 @@ FN void push_spike(const trees_launch *a, double time, int lane) {
 }
 
 // A record of variable site at the start of a step of that phase, from v and a state at x[0] and x[xs].
-FN float record_site(const trees_program *p, const trees_site *q, int phase, real v, const real *x, int64_t xs) {
-  const real *now = (const real *)p->now + ((int64_t)phase * p->classes + q->class_) * 2;
+FN float record_site(const trees_cell *p, const trees_site *q, int phase, real v, const real *x, int64_t xs) {
+  const real *now = p->now + ((int64_t)phase * p->classes + q->class_) * 2;
   switch (q->kind) {
   case TREES_V: return (float)v;
   case TREES_OPEN: return (float)(x[0] * now[0] - x[xs] * now[1]);
