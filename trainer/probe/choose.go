@@ -120,31 +120,47 @@ func (a *About) named(name string) (input, error) {
 	return in, nil
 }
 
-// chain is a sequence of synapses along one unbranched path, from the soma outwards, one at a site: the first
-// excitatory group's along the path to its farthest tip, within the last um of it. On a point neuron it is that many of
-// the group's synapses.
+// chain is a sequence of at most so many synapses along one unbranched path, from the soma outwards, one at a site: of
+// the excitatory group that has most of them within reach (um) of its farthest tip. Where no path has four, the reach is
+// doubled, to 1200 um; on a point neuron or in one segment it is that many of the first group's synapses.
 func chain(a About, most int, reach float64) (input, error) {
-	g := slices.IndexFunc(a.Groups, func(g Group) bool { return g.Excitatory && g.Count > 1 })
-	if g < 0 {
-		return input{}, fmt.Errorf("%s has no group of excitatory synapses to choose a sequence from", a.Name)
+	var best, any input
+	for ; len(best.Synapses) < 4 && reach < 1500; reach *= 2 {
+		for g := range a.Groups {
+			if !a.Groups[g].Excitatory || a.Groups[g].Count < 2 {
+				continue
+			}
+			if all := a.group(g); any.Synapses == nil {
+				any = input{all.Name, all.Synapses[:min(most, len(all.Synapses))]}
+			}
+			if in := a.path(g, reach); len(in.Synapses) > len(best.Synapses) {
+				best = in
+			}
+		}
 	}
-	all := a.group(g)
-	far := all.Synapses[0]
-	for _, i := range all.Synapses {
+	switch {
+	case any.Synapses == nil:
+		return any, fmt.Errorf("%s has no group of excitatory synapses to choose a sequence from", a.Name)
+	case len(best.Synapses) < 2:
+		return any, nil
+	}
+	return best.thin(most), nil
+}
+
+// path is the synapses of a group, one at a site, within reach of the farthest one on the way to the soma.
+func (a *About) path(g int, reach float64) input {
+	far := a.Groups[g].First
+	for i := far; i < a.Groups[g].First+a.Groups[g].Count; i++ {
 		if a.Synapses[i].Distance > a.Synapses[far].Distance {
 			far = i
 		}
-	}
-	if a.Synapses[far].Distance == 0 || a.Synapses[far].Parent < 0 {
-		in := input{Name: all.Name, Synapses: all.Synapses[:min(most, len(all.Synapses))]}
-		return in, nil
 	}
 	in := input{Name: "the path to " + a.Synapses[far].Site}
 	for i, tip := far, a.Synapses[far].Distance; i >= 0 && tip-a.Synapses[i].Distance <= reach; i = a.Synapses[i].Parent {
 		in.Synapses = append(in.Synapses, i)
 	}
 	slices.Reverse(in.Synapses)
-	return in.thin(most), nil
+	return in
 }
 
 // thin keeps at most n synapses, evenly chosen.

@@ -126,4 +126,13 @@ func TestInputs(t *testing.T) {
 	if err != nil || !slices.Equal(row.Synapses, []int{5, 7, 9, 11}) {
 		t.Errorf("sequence: %v %v", row, err)
 	}
+	if row, err = chain(a, 9, 25); err != nil || !slices.Equal(row.Synapses, []int{6, 7, 8, 9, 10, 11}) { // 25 um have three: 50 do
+		t.Errorf("a longer reach: %v %v", row, err)
+	}
+	for i := range a.Synapses {
+		a.Synapses[i].Parent = -1
+	}
+	if row, err = chain(a, 4, 65); err != nil || !slices.Equal(row.Synapses, []int{0, 1, 2, 3}) {
+		t.Errorf("no path: %v %v", row, err)
+	}
 }

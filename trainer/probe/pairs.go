@@ -274,6 +274,11 @@ func (p *orderly) show(pair, sequence protocol) error {
 	return err
 }
 
+// directed tells that the sequence lies along a path, rather than at one place.
+func (p *orderly) directed() bool {
+	return p.a.Synapses[p.row.Synapses[0]].Site != p.a.Synapses[p.row.Synapses[len(p.row.Synapses)-1]].Site
+}
+
 func middle(in input) int { return in.Synapses[len(in.Synapses)/2] }
 
 func (p *orderly) report() *Report {
@@ -291,7 +296,7 @@ func (p *orderly) report() *Report {
 	}
 	r.Sentences = append(r.Sentences, fmt.Sprintf("Pulses at %s and %s %g ms apart: %s mV at the soma when the first leads, %s mV when the second does.",
 		names[0], names[1], pairDelays[p.pairAt[1]], plot.Figures(x.Peak[0][p.pairAt[1]], 3), plot.Figures(x.Peak[1][p.pairAt[1]], 3)))
-	if p.a.Synapses[p.row.Synapses[0]].Distance > 0 {
+	if p.directed() {
 		r.Sentences = append(r.Sentences, fmt.Sprintf("%s along %s, one every %g ms: %s mV towards the soma, %s mV away from it.",
 			plot.Plural(len(p.row.Synapses), "synapse"), p.row.Name, chainSteps[p.rowAt[1]], plot.Figures(y.Peak[0][p.rowAt[1]], 3), plot.Figures(y.Peak[1][p.rowAt[1]], 3)))
 	} else {

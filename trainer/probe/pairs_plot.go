@@ -3,6 +3,7 @@ package probe
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"neq/internal/plot"
 )
@@ -10,19 +11,23 @@ import (
 func (p *orderly) figures(r *Report) []Figure {
 	inward, outward := "towards the soma", "away from the soma"
 	words := "Peak of the soma's voltage against the time between two synapses of the row, in both directions."
-	if p.a.Synapses[p.row.Synapses[0]].Distance == 0 {
+	if !p.directed() {
 		inward, outward = "last to first", "first to last"
 		words = "Peak of the soma's voltage against the time between two synapses, in both orders."
+	}
+	below := " Above, the soma; below, the voltage at the innermost and at the outermost synapse."
+	if p.a.Nodes == 1 {
+		below = " Above, the voltage; below, the other states."
 	}
 	names := [2]string{plot.Cut(p.inputs[0].Name, 26), plot.Cut(p.inputs[1].Name, 26)}
 	return []Figure{
 		{"Two orders of the same input", "Left: two inputs, one pulse each; the peak of the soma's voltage against the time between them, in both orders. Right: a sequence of synapses in both directions. Where the curves lie on each other, order makes no difference.",
 			func(alone bool) string { return p.drawOrders(r, names, [2]string{inward, outward}, alone) }},
-		{"A sequence in both directions, in time", words + " Above, the soma; below, the voltage at the innermost and at the outermost synapse.",
+		{"A sequence in both directions, in time", words + below,
 			func(alone bool) string {
 				return p.drawTimes(p.rowShown, p.rowSpan(), [2]string{inward, outward}, [2]string{"at the innermost", "at the outermost"}, alone)
 			}},
-		{"A pair in both orders, in time", "The soma's voltage above, then the voltage where the inputs arrive, or the states of a neuron without dendrites.",
+		{"A pair in both orders, in time", strings.Replace(below, "at the innermost and at the outermost synapse", "where the inputs arrive", 1)[1:],
 			func(alone bool) string {
 				return p.drawTimes(p.pairShown, pairDelays[p.pairAt[1]], [2]string{names[0] + " first", names[1] + " first"}, [2]string{"at " + names[0], "at " + names[1]}, alone)
 			}},
