@@ -1,6 +1,8 @@
 package cuda
 
 import (
+	"fmt"
+
 	"neq/cuda/driver"
 	"neq/cuda/kernels/trees"
 )
@@ -17,7 +19,7 @@ const (
 	ruleBandwidth = 3.35e12 // bytes per s: H100 SXM data sheet
 	ruleClock     = 1.7e9   // Hz, under load
 	ruleBarrier   = 80      // cycles of a barrier and the look-ups behind it
-	ruleOperation = 35      // instructions of an operation: cell.h in the machine code for sm_90, their mean
+	ruleOperation = 55      // instructions of an operation for sm_90, as ptxas makes them: 20 a synapse, 48 NMDA, 56 ih, 96 nats2; on the L5 cell
 	ruleLanes     = 128     // instructions a cycle of a multiprocessor
 	ruleAlone     = 3       // times as long as its instructions take that a block of 4 warps takes alone
 	ruleBlocks    = 4       // blocks at a time that the registers leave room for (launch.h)
@@ -54,4 +56,38 @@ func chooseTree(g *trees.GPU, info driver.DeviceInfo) TreeKernel {
 		return TreeBlockFar
 	}
 	return TreeThread
+}
+
+// TreeCost is what a step of a cell with dendrites takes of a GPU, and what bounds it, estimated and not measured.
+type TreeCost struct {
+	Nodes, Operations int
+	Traffic           int     // bytes to and from memory with a thread a cell
+	Shared            int     // bytes of shared memory of a block with the cell's state in it
+	Groups            int     // of nodes with the same operations
+	Rounds, Depth     int     // of the elimination by contraction, of the tree
+	Thread, Block     float64 // cell-steps per second of a full H100, 0 where a block does not hold the cell
+	Chosen            TreeKernel
+}
+
+// CostOfTree gives the cost of a program on an H100 (132 multiprocessors, 227 KiB of shared memory a block).
+func CostOfTree(p *Program) (TreeCost, error) {
+	if p.Tree == nil {
+		return TreeCost{}, fmt.Errorf("cuda: program: no tree")
+	}
+	if err := p.check(); err != nil {
+		return TreeCost{}, err
+	}
+	cell, err := p.cell(&Batch{Every: 1})
+	if err != nil {
+		return TreeCost{}, err
+	}
+	g, err := trees.NewGPU(cell)
+	if err != nil {
+		return TreeCost{}, fmt.Errorf("cuda: program: %w", err)
+	}
+	h100 := driver.DeviceInfo{Multiprocessors: 132, SharedOptIn: 227 << 10}
+	c := TreeCost{Nodes: g.Nodes, Operations: g.Operations, Traffic: g.Traffic(), Shared: g.Shared(true), Groups: g.Groups, Rounds: len(g.Rounds),
+		Depth: g.Depth, Chosen: chooseTree(g, h100)}
+	c.Thread, c.Block, _ = treeEstimate(g, h100)
+	return c, nil
 }

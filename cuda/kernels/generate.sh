@@ -19,7 +19,8 @@ for cu in */*.cu; do
   inputs/*) set -- -ffp-contract=off ;; # the same events to the bit as on the CPU
   nets/*) set -- -ffp-contract=fast ;; # their exponential rounds by adding and subtracting, and NaN must show
   cells/*) set -- -ffast-math -fgpu-flush-denormals-to-zero ;; # as the CPU's kernels do; divisions are shorter for it
-  trees/*) set -- -ffast-math -fno-associative-math -fgpu-flush-denormals-to-zero ;; # what cancels is where the source says
+  trees/*) # what cancels is where the source says; without -fassociative-math divisions must be told to be short
+    set -- -ffast-math -fno-associative-math -fgpu-flush-denormals-to-zero -mllvm -nvptx-prec-divf32=0 ;;
   *) set -- -ffast-math ;;
   esac
   "$clang" -x cuda --cuda-device-only -nocudainc -nocudalib --cuda-gpu-arch=sm_80 --cuda-feature=+ptx70 -O3 "$@" \

@@ -52,7 +52,7 @@ FN double neq_exp_d(double x) {
 // (fitted for relative error, 7.5e-8).
 FN float neq_exp2_near(float t) {
 #ifdef __CUDA__
-  return __nvvm_ex2_approx_f(t);
+  return __nvvm_ex2_approx_ftz_f(t); // what is below 2^-126 is 0 in all kernels
 #else
   int n = neq_nearest(t);
   float f = t - (float)n;
