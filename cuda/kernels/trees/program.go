@@ -173,7 +173,10 @@ func (m *maker) operations() error {
 			order = append(order, i)
 		}
 		class := func(i int) Class { return m.known[m.cell.Instances[i].Mechanism].Class }
-		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(rank(class(a)), rank(class(b))) })
+		form := func(i int) int { return forms[m.cell.Instances[i].Mechanism].op }
+		slices.SortStableFunc(order, func(a, b int) int {
+			return cmp.Or(cmp.Compare(rank(class(a)), rank(class(b))), cmp.Compare(form(a), form(b)))
+		})
 		ca, reverses := fixedInside, false
 		var pool *C.trees_op // whose end is to come
 		for _, i := range order {

@@ -90,10 +90,13 @@ const (
 	skG, skE, skShare                              = 0, 1, 2
 )
 
+// calciumLow is TREES_CALCIUM_LOW, which cgo would give with six decimals.
+const calciumLow = 1.0 / (1 << 15)
+
 // calciumTable returns where the tables of eca and of the steady state of sk_e2 begin, functions of the concentration; -1
 // where the pool may leave their range at the low end.
 func (m *maker) calciumTable(pool, sk []float64) int {
-	if min(pool[poolMinimum], pool[poolInitial]) < C.TREES_CALCIUM_LOW {
+	if min(pool[poolMinimum], pool[poolInitial]) < calciumLow {
 		return -1
 	}
 	p, k := m.known["ca_pool"], m.known["sk_e2"]
@@ -129,7 +132,7 @@ func grid(i int) (at cellRange, half float64) {
 
 // calciumGrid is the cells of a table of calcium, two an octave: positions are those of the mantissa, -1/4 to 1/4.
 func calciumGrid(i int) (at cellRange, half float64) {
-	octave := C.TREES_CALCIUM_LOW * math.Pow(2, float64(i/2))
+	octave := calciumLow * math.Pow(2, float64(i/2))
 	return cellRange{octave * (1.25 + 0.5*float64(i%2)), octave}, 0.25
 }
 
