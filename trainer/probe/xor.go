@@ -62,6 +62,23 @@ func (d *drives) typical() int {
 // gap is by how many spikes the answers to one input stand above those to none and to both.
 func (d *drives) gap() float64 { return min(d.Mean[1], d.Mean[2]) - max(d.Mean[0], d.Mean[3]) }
 
+// better tells which of two strengths to show: one that is not blocked; the subject's own where it passes; then by the
+// share of trials told apart; then, among those that pass, by the gap, else by how near they are to the subject's own.
+func (d *drives) better(than *drives) bool {
+	own := func(d *drives) bool { return d.Scale == 1 && d.passes() }
+	switch {
+	case d.blocked() != than.blocked():
+		return than.blocked()
+	case own(d) != own(than):
+		return own(d)
+	case math.Abs(d.Accuracy-than.Accuracy) > 1e-9:
+		return d.Accuracy > than.Accuracy
+	case d.passes():
+		return d.gap() > than.gap()
+	}
+	return math.Abs(math.Log(d.Scale)) < math.Abs(math.Log(than.Scale))
+}
+
 // passes tells that the strength separates XOR.
 func (d *drives) passes() bool { return d.Accuracy >= xorPass && !d.blocked() }
 
@@ -110,10 +127,7 @@ func xor(ctx context.Context, s Subject, o Options) (*Report, error) {
 	o.Progress(len(scales), len(scales))
 	best := 0
 	for k := range all {
-		d := &all[k]
-		switch {
-		case d.blocked():
-		case all[best].blocked(), d.Accuracy > all[best].Accuracy, d.Accuracy == all[best].Accuracy && d.gap() > all[best].gap(), d.Scale == 1 && d.passes() && d.Accuracy >= all[best].Accuracy-0.02:
+		if all[k].better(&all[best]) {
 			best = k
 		}
 	}
