@@ -12,12 +12,15 @@ import (
 
 	"neq/cuda/driver"
 	"neq/cuda/driver/fake"
+	"neq/surrogates"
 )
 
 // openFake opens the fake GPU, on which nothing may be left.
-func openFake(t *testing.T) *driver.Context {
+func openFake(t *testing.T) *driver.Context { t.Helper(); return openFakeAt(t, 0) }
+
+func openFakeAt(t *testing.T, i int) *driver.Context {
 	t.Helper()
-	c, err := driver.Open(t.Context(), 0)
+	c, err := driver.Open(t.Context(), i)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,5 +219,40 @@ func TestEvaluateOnGPU(t *testing.T) {
 				t.Error("they were not scored on the same")
 			}
 		})
+	}
+}
+
+// A sweep's trials are fitted and scored on the GPUs, in turn, with the CPU's rows up to rounding.
+func TestSweepOnGPU(t *testing.T) {
+	if !lab.Within(t, "devices=2", false) {
+		return
+	}
+	o, data := deepData(t)
+	o.Config.Steps = 20
+	sweep := SweepOptions{Surrogates: []Entry{{Spec: surrogates.Spec{Family: "filter", Window: 20}}, {Spec: surrogates.Spec{Family: "fcn", Window: 10, Width: 3}}},
+		Config: o.Config, DataDir: data, Threads: 1, Parallel: 2, Resamples: -1}
+	var rows [2]*SweepResult
+	for i := range rows {
+		sweep.OutDir = filepath.Join(t.TempDir(), "sweep")
+		if i == 1 {
+			sweep.GPUs = []*driver.Context{openFakeAt(t, 0), openFakeAt(t, 1)}
+		}
+		before, err := fake.Count()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows[i], err = Sweep(context.Background(), sweep); err != nil {
+			t.Fatal(err)
+		}
+		after, err := fake.Count()
+		if made := after.Since(before).Graphs; err != nil || (made == 0) != (i == 0) {
+			t.Errorf("%d graphs were launched, %v", made, err)
+		}
+	}
+	for i, a := range rows[0].Rows {
+		b := rows[1].Rows[i]
+		if a.Name != b.Name || math.Abs(a.Fidelity.AUC-b.Fidelity.AUC) > 2e-3 || math.Abs(a.Fidelity.RMSE-b.Fidelity.RMSE) > 2e-2 {
+			t.Errorf("%s: AUC %g, RMSE %g mV on the CPU, %g, %g on the GPU", a.Name, a.Fidelity.AUC, a.Fidelity.RMSE, b.Fidelity.AUC, b.Fidelity.RMSE)
+		}
 	}
 }
