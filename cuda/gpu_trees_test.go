@@ -185,7 +185,7 @@ func (b *Batch) lanesOf(from, to int) *Batch {
 // too large for it a thread again; the estimates are finite whatever the tree.
 func TestTreeRule(t *testing.T) {
 	info := driver.DeviceInfo{Multiprocessors: 132, SharedOptIn: 227 << 10}
-	for nodes, want := range map[int]TreeKernel{1: TreeThread, 2: TreeThread, 300: TreeBlock, 6000: TreeBlockFar} {
+	for nodes, want := range map[int]TreeKernel{1: TreeThread, 2: TreeThread, 300: TreeBlock, 6000: TreeThread} {
 		p := randomTree(rand.New(rand.NewPCG(1, 1)), nodes, false)
 		cell, err := p.cell(&Batch{Every: 1})
 		if err != nil {
