@@ -119,10 +119,23 @@ static buffer *containing(const void *p, size_t n, int pinned) {
 }
 int fake_range(const void *p, size_t n) { return containing(p, n, 0) != 0; }
 
-static int guards(buffer *b) {
-  for (char *p = b->base; p < b->base + b->whole; p == b->at - 1 ? p += b->n + 1 : p++)
-    if ((unsigned char)*p != PATTERN) return wrong(700, "a write %ld bytes from the start of a buffer of %zu", (long)(p - b->at), b->n);
+/* The first of n bytes from p that is not the pattern, 0 where all are. */
+static char *spoilt(char *p, size_t n) {
+  static const char want[GUARD] = {[0 ... GUARD - 1] = (char)PATTERN};
+  while (n) {
+    size_t m = n < GUARD ? n : GUARD;
+    if (memcmp(p, want, m)) {
+      while (*p == (char)PATTERN) p++;
+      return p;
+    }
+    p += m, n -= m;
+  }
   return 0;
+}
+static int guards(buffer *b) {
+  char *p = spoilt(b->base, GUARD);
+  if (!p) p = spoilt(b->at + b->n, b->whole - GUARD - b->n);
+  return p ? wrong(700, "a write %ld bytes from the start of a buffer of %zu", (long)(p - b->at), b->n) : 0;
 }
 static int all_guards(void) {
   for (buffer *b = buffers; b; b = b->next)
