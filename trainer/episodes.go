@@ -23,9 +23,13 @@ type episodes struct {
 	count int
 }
 
-// split finds a split by name; a data set without it is an error that lists those there are.
-func split(s source, name string) (episodes, error) {
+// split finds a split by name; a data set without it is an error that lists those there are. Of what a data set on disk
+// records beside the soma's voltage only the variables named are read.
+func split(s source, name string, record ...string) (episodes, error) {
 	info := s.Info()
+	if set, ok := s.(*traces.Set); ok {
+		s = set.Recording(record...)
+	}
 	var names []string
 	for _, p := range info.Splits {
 		if p.Name == name && p.Count > 0 {

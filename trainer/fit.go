@@ -209,7 +209,7 @@ func finished(dir string, who identity) (*FitResult, error) {
 
 // build makes the parts and goes to where the last checkpoint was.
 func (r *run) build(ctx context.Context, src source) error {
-	train, err := split(src, "train")
+	train, err := split(src, "train", r.c.Loss.AuxiliaryNames()...)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"neq/data/traces"
 )
@@ -127,8 +128,15 @@ func recorded(info traces.Info, names []string) ([]int, error) {
 		}
 		if at < 0 {
 			have := "none"
-			if len(info.Record) > 0 {
-				have = fmt.Sprint(info.Record)
+			if n := len(info.Record); n > 0 {
+				names := make([]string, 0, 21)
+				for _, v := range info.Record[:min(n, 20)] {
+					names = append(names, v.Name)
+				}
+				if n > 20 {
+					names = append(names, fmt.Sprintf("and %d more", n-20))
+				}
+				have = strings.Join(names, ", ")
 			}
 			return nil, fmt.Errorf("training.loss.auxiliary.%s: the data set does not record it (recorded: %s): add it to the simulation's record", n, have)
 		}
