@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/csv"
-	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"slices"
@@ -53,35 +52,43 @@ func crossings(v []float32) []float64 {
 	return all
 }
 
-// replay makes a batch of one lane from the reference's input events, with the reference's sites every 0.125 ms or, where
-// that is no whole number of steps, every step.
-func replay(t testing.TB, c *Cell, name string, ms float64) *cuda.Batch {
+// lane is a case: recorded input by name, or a current (nA) into the soma from 100 to 1100 ms.
+type lane struct {
+	input string
+	amp   float32
+}
+
+// replay makes a batch of some ms, with the reference's sites every 0.125 ms or, where that is no whole number of steps,
+// every step.
+func replay(t testing.TB, c *Cell, ms float64, lanes ...lane) *cuda.Batch {
 	t.Helper()
 	dt := c.Program.Dt
-	b := &cuda.Batch{Lanes: 1, Steps: int(math.Round(ms / dt)), Every: every(dt), Record: []int{1, 2, 3, 4}}
-	if name != "" {
-		f, err := os.Open(referenceFile(t, "l5pc/"+name+"_input.csv"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		rows, err := csv.NewReader(f).ReadAll()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, r := range rows[1:] {
-			time, _ := strconv.ParseFloat(r[0], 64)
-			segment, _ := strconv.Atoi(r[2])
-			if r[1] == "inh" {
-				segment += 639
+	step := func(time float64) int32 { return int32(math.Ceil(time/dt - 0.5)) }
+	b := &cuda.Batch{Lanes: len(lanes), Steps: int(step(ms)), Every: every(dt), Record: []int{1, 2, 3, 4}, Events: cuda.Events{Offset: []int64{0}}}
+	into := cuda.Current{From: step(100), To: min(step(1100), int32(b.Steps))}
+	for _, l := range lanes {
+		if l.input != "" {
+			input := table(t, referenceFile(t, "l5pc/"+l.input+"_input.csv"))
+			for i := range input["time_ms"] {
+				time, _ := strconv.ParseFloat(input["time_ms"][i], 64)
+				synapse, _ := strconv.Atoi(input["segment"][i])
+				if input["synapse"][i] == "inh" {
+					synapse += 639
+				}
+				if k := step(time); k < int32(b.Steps) {
+					s := c.Synapses[synapse]
+					b.Events.Step = append(b.Events.Step, k)
+					b.Events.Receptor = append(b.Events.Receptor, s.Receptor)
+					b.Events.Weight = append(b.Events.Weight, s.Device)
+				}
 			}
-			s := c.Synapses[segment]
-			b.Events.Step = append(b.Events.Step, int32(math.Ceil(time/dt-0.5)))
-			b.Events.Receptor = append(b.Events.Receptor, s.Receptor)
-			b.Events.Weight = append(b.Events.Weight, s.Device)
 		}
+		b.Events.Offset = append(b.Events.Offset, int64(len(b.Events.Step)))
+		into.Amp = append(into.Amp, l.amp)
 	}
-	b.Events.Offset = []int64{0, int64(len(b.Events.Step))}
+	if into.From < into.To {
+		b.Current = []cuda.Current{into}
+	}
 	return b
 }
 
@@ -162,34 +169,60 @@ func worstOf(v []float64) float64 {
 	return worst
 }
 
-// TestL5PCAgainstNEURON replays recorded input and compares with NEURON's fixed step at the same dt. In float64 the two
-// do the same arithmetic but for exponentials: an independent implementation in double precision lies within the
-// rounding of the reference to float32.
+// duration is how much of a case is run (ms): all of it where NEQ_VALIDATE is set, else what takes seconds.
+func duration(whole, quick float64) float64 {
+	if os.Getenv("NEQ_VALIDATE") != "" {
+		return whole
+	}
+	return quick
+}
+
+// until cuts samples after some ms.
+func until(all [][]float32, ms float64) [][]float32 {
+	cut := make([][]float32, len(all))
+	for i, v := range all {
+		cut[i] = v[:min(len(v), int(ms/sampleMs))]
+	}
+	return cut
+}
+
+// TestL5PCAgainstNEURON replays recorded input and compares with NEURON's fixed step at the same dt. In float64 the two do
+// the same arithmetic but for exponentials, so they agree to the reference's float32 (4e-6 mV); a spike's rise of 100 mV
+// a ms makes 0.001 ms of it. In float32 the tolerances are what a rounded resting state leads to: the marginal
+// spike of nmda_11 may differ.
 func TestL5PCAgainstNEURON(t *testing.T) {
 	dev := device(t)
 	for _, c := range []struct {
-		model, name string
-	}{{"l5pc", "nmda_11"}, {"l5pc", "nmda_12"}, {"l5pc-ampa", "ampa_24"}} {
+		model string
+		quick float64
+		names []string
+	}{{"l5pc", 362, []string{"nmda_11", "nmda_12"}}, {"l5pc-ampa", 150, []string{"ampa_24"}}} {
 		for _, precision := range []cuda.Precision{cuda.Float64, cuda.Float32} {
+			spikeTolerance, volts := []float64{0.5, 0.001}[precision], []float64{0.5, 1e-4}[precision]
+			ms := duration(2000, c.quick)
 			cell := l5pc(t, c.model, Options{Dt: 0.025, Precision: precision, Record: referenceSites})
-			b := replay(t, cell, c.name, 2000)
+			var lanes []lane
+			for _, n := range c.names {
+				lanes = append(lanes, lane{input: n})
+			}
+			b := replay(t, cell, ms, lanes...)
 			if err := dev.Run(context.Background(), &cell.Program, b); err != nil {
 				t.Fatal(err)
 			}
-			rms, spikes, n, want := deviation(samples(cell, b, 0), npy(t, referenceFile(t, "l5pc/"+c.name+"_fixed0.025.npy")))
-			t.Logf("%s float%d: %d spikes, want %d, within %.4f ms; voltage RMS %.5f mV", c.name, 32+32*int(precision), n, want, worstOf(spikes), rms)
-			tolerance, volts, more := 0.2, 0.5, 0
-			if precision == cuda.Float32 {
-				tolerance = 0.5
-				if c.name == "nmda_11" { // a marginal spike that only fine solvers fire
+			for l, name := range c.names {
+				label := fmt.Sprintf("%s float%d", name, 32+32*int(precision))
+				rms, spikes, n, want := deviation(samples(cell, b, l), until(npy(t, referenceFile(t, "l5pc/"+name+"_fixed0.025.npy")), ms))
+				t.Logf("%s: %d spikes, NEURON %d, within %.4f ms; voltage RMS %.6f mV", label, n, want, worstOf(spikes), rms)
+				more := 0
+				if precision == cuda.Float32 && name == "nmda_11" {
 					more = 1
 				}
-			}
-			if n < want || n > want+more || worstOf(spikes) > tolerance {
-				t.Errorf("%s float%d: %d spikes, NEURON has %d; distances %.3f ms", c.name, 32+32*int(precision), n, want, spikes)
-			}
-			if worstOf(rms) > volts {
-				t.Errorf("%s float%d: RMS %.3f mV", c.name, 32+32*int(precision), rms)
+				if n < want || n > want+more || worstOf(spikes) > spikeTolerance {
+					t.Errorf("%s: %d spikes, NEURON has %d; distances %.4f ms", label, n, want, spikes)
+				}
+				if worstOf(rms) > volts {
+					t.Errorf("%s: voltage RMS %.6f mV outside spikes", label, rms)
+				}
 			}
 		}
 	}
@@ -204,47 +237,39 @@ type stepReference struct {
 
 // TestL5PCStep injects currents into the soma, a lane each.
 func TestL5PCStep(t *testing.T) {
-	var ref []stepReference
-	text, err := os.ReadFile(referenceFile(t, "l5pc/step.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, &ref); err != nil {
-		t.Fatal(err)
-	}
-	ref = slices.DeleteFunc(ref, func(r stepReference) bool { return r.Mode != "fixed" })
+	ref := slices.DeleteFunc(steps(t), func(r stepReference) bool { return r.Mode != "fixed" })
 	dev := device(t)
+	ms := duration(1200, 200)
 	for _, precision := range []cuda.Precision{cuda.Float64, cuda.Float32} {
 		cell := l5pc(t, "l5pc", Options{Dt: 0.025, Precision: precision, Record: referenceSites})
-		b := replay(t, cell, "", 1200)
-		b.Lanes = len(ref)
-		b.Events.Offset = make([]int64, b.Lanes+1)
-		amp := make([]float32, len(ref))
-		for i, r := range ref {
-			amp[i] = float32(r.Amp)
+		var lanes []lane
+		for _, r := range ref {
+			lanes = append(lanes, lane{amp: float32(r.Amp)})
 		}
-		b.Current = []cuda.Current{{From: 4000, To: 44000, Amp: amp}}
+		b := replay(t, cell, ms, lanes...)
 		if err := dev.Run(context.Background(), &cell.Program, b); err != nil {
 			t.Fatal(err)
 		}
 		for i, r := range ref {
+			label := fmt.Sprintf("float%d %g nA", 32+32*int(precision), r.Amp)
 			v := samples(cell, b, i)
 			rest := math.Abs(float64(v[0][792]) - r.Rest)
 			if limit := []float64{0.01, 0.001}[precision]; rest > limit {
-				t.Errorf("float%d: rests at %.5f mV, NEURON at %.5f", 32+32*int(precision), v[0][792], r.Rest)
+				t.Errorf("%s: rests at %.5f mV, NEURON at %.5f", label, v[0][792], r.Rest)
 			}
-			got := crossings(v[0])
+			later := func(s float64) bool { return s > ms-1 }
+			got, want := slices.DeleteFunc(crossings(v[0]), later), slices.DeleteFunc(slices.Clone(r.Spikes), later)
 			worst := 0.0
-			for k := range min(len(got), len(r.Spikes)) {
-				worst = max(worst, math.Abs(got[k]-r.Spikes[k]))
+			for k := range min(len(got), len(want)) {
+				worst = max(worst, math.Abs(got[k]-want[k]))
 			}
-			t.Logf("float%d %g nA: %d spikes, NEURON %d, within %.4f ms; rest within %.6f mV", 32+32*int(precision), r.Amp, len(got), len(r.Spikes), worst, rest)
-			off := len(got) - len(r.Spikes)
-			if off != 0 && (r.Amp <= 1 || off < -1 || off > 1) {
-				t.Errorf("%g nA: %d spikes, NEURON %d", r.Amp, len(got), len(r.Spikes))
+			t.Logf("%s: %d spikes, NEURON %d, within %.4f ms; rest within %.6f mV", label, len(got), len(want), worst, rest)
+			off := len(got) - len(want)
+			if off != 0 && (r.Amp <= 1 || precision == cuda.Float64 || off < -1 || off > 1) {
+				t.Errorf("%s: %d spikes, NEURON %d", label, len(got), len(want))
 			}
-			if precision == cuda.Float64 && worst > 0.5 {
-				t.Errorf("%g nA: spikes within %.3f ms of NEURON's", r.Amp, worst)
+			if limit := []float64{0.5, 0.002}[precision]; worst > limit {
+				t.Errorf("%s: spikes within %.4f ms of NEURON's", label, worst)
 			}
 		}
 	}
