@@ -307,3 +307,56 @@ func TestTreeErrors(t *testing.T) {
 		t.Errorf("a run under a cancelled context returns %v", err)
 	}
 }
+
+// Whatever numbers a tree is made of, the answer is a result or an error.
+func FuzzTree(f *testing.F) {
+	for seed := range uint64(8) {
+		f.Add(seed, uint8(3*seed), -1.5)
+	}
+	d, err := NewCPU(CPUOptions{Threads: 1})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { d.Close() })
+	f.Fuzz(func(t *testing.T, seed uint64, where uint8, odd float64) {
+		r := rand.New(rand.NewPCG(seed, 12))
+		p := randomTree(r, 1+r.IntN(9), false)
+		b := randomBatch(r, p, 1+r.IntN(3), 24)
+		x := p.Tree
+		node := r.IntN(len(x.Parent))
+		switch where % 9 {
+		case 0:
+			x.Parent[node] = int32(int64(odd))
+		case 1:
+			x.Axial[node] = odd
+		case 2:
+			x.Capacity[node] = odd
+		case 3:
+			p.Dt = odd
+		case 4:
+			x.Voltage = odd
+		case 5, 6:
+			if len(x.Instances) > 0 {
+				in := &x.Instances[r.IntN(len(x.Instances))]
+				in.Params = slices.Clone(in.Params)
+				in.Params[r.IntN(len(in.Params))] = odd
+			}
+		case 7:
+			if len(b.Events.Weight) > 0 {
+				b.Events.Weight[r.IntN(len(b.Events.Weight))] = float32(odd)
+			}
+		case 8:
+			p.Threshold = odd
+			x.Peak = true
+		}
+		if err := d.Run(t.Context(), p, b); err == nil {
+			for _, trace := range b.Trace {
+				for _, v := range trace {
+					if v-v != 0 {
+						t.Fatalf("no error, and a voltage of %v", v)
+					}
+				}
+			}
+		}
+	})
+}

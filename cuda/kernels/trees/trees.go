@@ -175,6 +175,15 @@ func (b *Block) Spikes() []Spike {
 	return unsafe.Slice((*Spike)(unsafe.Pointer(b.b.spikes)), int(b.b.nspikes))
 }
 
+// Voltage returns v of a node in a lane (mV).
+func (b *Block) Voltage(node, lane int) float64 {
+	i := 3*b.Lanes*node + lane
+	if b.p.wide != 0 {
+		return unsafe.Slice((*float64)(b.b.solver), i+1)[i]
+	}
+	return float64(unsafe.Slice((*float32)(b.b.solver), i+1)[i])
+}
+
 // NotFinite returns the first of so many lanes whose voltage is no finite number at some node, or -1.
 func (b *Block) NotFinite(lanes int) int {
 	return int(C.trees_finite(b.p.c, b.b, b.p.wide, C.int(lanes)))
