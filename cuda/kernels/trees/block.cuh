@@ -17,7 +17,7 @@ FN void block_run(const trees_cell *p, const trees_block_tables *t, const trees_
   real *const far = a->state + (int64_t)l * slots, *const state = near ? SHARED + BLOCK_ARRAYS * n : far;
   real *const solver = a->solver + (int64_t)l * n, *const peak = a->peak + 2 * (int64_t)l;
   const real *const constant = t->constant;
-  const real dt = (real)p->dt, twice = p->staggered ? 2 : 1, threshold = (real)p->threshold;
+  const real dt = (real)p->dt, twice = p->staggered ? 2 : 1, past = p->staggered ? (real)0.5 : 0, threshold = (real)p->threshold;
   const int root = t->root, every = p->every;
   ALL(i, n) v[i] = first ? (real)p->voltage : solver[i];
   if (near || first) ALL(i, slots) state[i] = first ? (real)p->initial[i] : far[i];
@@ -73,7 +73,7 @@ FN void block_run(const trees_cell *p, const trees_block_tables *t, const trees_
       if (at >= g->nodes) continue;
       const int i = g->first + at;
       const real here = v[i];
-      trees_here h = {gate_voltage(here), constant[TREES_LEAK * n + i], constant[TREES_DRIVE * n + i], 0, 0, 0};
+      trees_here h = {gate_voltage(here), constant[TREES_LEAK * n + i], constant[TREES_DRIVE * n + i], 0, 0, 0, past};
       for (int o = g->op; o < g->op + g->ops; o++) {
         const trees_op *const q = t->op + o;
         const trees_row row = {t->row, t->column + 2 * q->row, at};

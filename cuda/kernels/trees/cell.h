@@ -12,7 +12,7 @@ enum { NEQ_MECHANISMS(X) };
 #undef X
 
 // What the mechanisms of a node see and sum up: conductance g (uS), drive ge (nA), calcium.
-typedef struct { real v, g, ge, ca, eca, ica; } trees_here;
+typedef struct { real v, g, ge, ca, eca, ica, past; } trees_here; // past: of the gates before their step in a pool's current
 
 // A row of parameters: entry k is at column[k], or where columns differ between nodes (a block's) node of it further.
 typedef struct { const real *row; const int32_t *column; int node; } trees_row;
@@ -27,7 +27,12 @@ FN real row_entry(trees_row r, int k) { return r.column ? r.row[r.column[2 * k] 
 #define CELL_SYNAPSE(name, n)
 #define CELL_OHMIC(name, n) TAKE(name, n) z = name##_advance(z, h->v, r, dt); PUT(n) name##_current(z, h->v, r, &h->g, &h->ge);
 #define CELL_DCAAP(name, n) CELL_OHMIC(name, n)
-#define CELL_CALCIUM(name, n) TAKE(name, n) z = name##_advance(z, h->v, r, dt); PUT(n) name##_current(z, h->v, r, h->eca, &h->g, &h->ge, &h->ica);
+#define CELL_CALCIUM(name, n)                                              \
+  TAKE(name, n) real g = 0, ge = 0, before = 0, ica = 0;                   \
+  name##_current(z, h->v, r, h->eca, &g, &ge, &before);                    \
+  z = name##_advance(z, h->v, r, dt);                                      \
+  PUT(n) name##_current(z, h->v, r, h->eca, &h->g, &h->ge, &ica);          \
+  h->ica += ica + h->past * (before - ica); // see direct.h
 #define CELL_CALCIUM_GATED(name, n) TAKE(name, n) z = name##_advance(z, h->v, r, h->ca, dt); PUT(n) name##_current(z, h->v, r, &h->g, &h->ge);
 #define CELL_POOL(name, n) TAKE(name, n) h->ca = x[0], h->eca = name##_reversal(z, r), h->ica = 0;
 #define CELL_BLOCKED(name, n) name##_state z = {x[0] * d[0] - x[xs] * d[1], 0}; name##_current(z, h->v, r, &h->g, &h->ge);

@@ -17,15 +17,19 @@
     gb[l] = g, eb[l] = ge;                                                       \
   }
 #define DIRECT_DCAAP(name, n) DIRECT_OHMIC(name, n)
+// In the second-order scheme gates are half a step ahead of v: the pool, as far ahead, takes the mean of the currents at v
+// by the gates before and after, else calcium would come in at the wrong phase of a spike.
 #define DIRECT_CALCIUM(name, n)                                                  \
   LANES {                                                                        \
     name##_state z;                                                              \
     GET(n);                                                                      \
+    real g = 0, ge = 0, before = 0, ica = 0;                                     \
+    name##_current(z, vb[l], r, ecab[l], &g, &ge, &before);                      \
     z = name##_advance(z, vb[l], r, dt);                                         \
     PUT(n);                                                                      \
-    real g = gb[l], ge = eb[l], ica = icab[l];                                   \
+    g = gb[l], ge = eb[l];                                                       \
     name##_current(z, vb[l], r, ecab[l], &g, &ge, &ica);                         \
-    gb[l] = g, eb[l] = ge, icab[l] = ica;                                        \
+    gb[l] = g, eb[l] = ge, icab[l] += ica + past * (before - ica);               \
   }
 #define DIRECT_CALCIUM_GATED(name, n)                                            \
   LANES {                                                                        \
@@ -65,7 +69,7 @@
 
 // direct takes one operation whose state is at x, one state `stride` from the next.
 static __attribute__((noinline, noclone)) void direct(const trees_op *o, real *restrict x, const int stride, const real *r,
-                                             const real dt, const real *decay, const real *restrict vb,
+                                             const real dt, const real past, const real *decay, const real *restrict vb,
                                              real *restrict gb, real *restrict eb, real *restrict cab,
                                              real *restrict ecab, real *restrict icab) {
   switch (o->op) {

@@ -17,7 +17,7 @@ static int64_t STEP(loop)(const trees_program *p, trees_block *b, int64_t from, 
   const trees_node *const node = p->node;
   const trees_op *const op = p->op;
   const real *const constant = p->constant, *const row = p->row;
-  const real dt = p->dt, twice = p->staggered ? 2 : 1, threshold = p->threshold;
+  const real dt = p->dt, twice = p->staggered ? 2 : 1, past = p->staggered ? 0.5 : 0, threshold = p->threshold;
   const int n = p->nodes;
 #ifdef TABLES
   const real *const table = p->table;
@@ -106,6 +106,8 @@ static int64_t STEP(loop)(const trees_program *p, trees_block *b, int64_t from, 
             TAKE(3);
             TAKE(4);
             TAKE(5);
+            V before[U]; // see direct.h
+            if (past) EACH before[u] = r[1] * (x1[u] * x1[u] * x2[u]) + r[2] * (x3[u] * x3[u] * x4[u]);
             tabulated(x1, hva, here, U), tabulated(x2, hva + 2 * TREES_TABLE, here, U);
             tabulated(x3, lva, here, U), tabulated(x4, lva + 2 * TREES_TABLE, here, U);
             EACH {
@@ -113,6 +115,7 @@ static int64_t STEP(loop)(const trees_program *p, trees_block *b, int64_t from, 
               V ca = r[1] * (x1[u] * x1[u] * x2[u]) + r[2] * (x3[u] * x3[u] * x4[u]), k = r[3] * x5[u];
               g[u] += ca + k, ge[u] += ca * e[u] + k * r[4];
               x0[u] += (r[5] - x0[u]) * r[6] + r[7] * (ca * (v[u] - e[u]));
+              if (past) x0[u] += r[7] * past * ((before[u] - ca) * (v[u] - e[u]));
             }
             PUT_BACK(0);
             PUT_BACK(1);
@@ -169,9 +172,10 @@ static int64_t STEP(loop)(const trees_program *p, trees_block *b, int64_t from, 
             GATE(0);
             GATE(1);
             EACH {
+              V m = load(y + u * W), h = load(y + B + u * W), before = r[0] * ((m * m) * h);
               V c = r[0] * ((x0[u] * x0[u]) * x1[u]), e = load(ecab + u * W);
               g[u] += c, ge[u] += c * e;
-              store(icab + u * W, load(icab + u * W) + c * (v[u] - e));
+              store(icab + u * W, load(icab + u * W) + (c + past * (before - c)) * (v[u] - e));
             }
             PUT_BACK(0);
             PUT_BACK(1);
@@ -186,7 +190,7 @@ static int64_t STEP(loop)(const trees_program *p, trees_block *b, int64_t from, 
 #endif
             EACH store(gb + u * W, g[u]), store(eb + u * W, ge[u]);
             for (int l = 0; l < B; l += W)
-              direct(o, y + l, B, r, dt, decay, vb + l, gb + l, eb + l, cab + l, ecab + l, icab + l);
+              direct(o, y + l, B, r, dt, past, decay, vb + l, gb + l, eb + l, cab + l, ecab + l, icab + l);
             EACH g[u] = load(gb + u * W), ge[u] = load(eb + u * W);
           }
           }

@@ -8,7 +8,7 @@ FN void thread_run(const trees_cell *p, const trees_thread_tables *t, const tree
   real *const solver = a->solver + l, *const state = a->state + l, *const peak = a->peak + l;
   const trees_node *const node = p->node;
   const real *const constant = p->constant, *const row = p->row;
-  const real dt = (real)p->dt, twice = p->staggered ? 2 : 1, threshold = (real)p->threshold;
+  const real dt = (real)p->dt, twice = p->staggered ? 2 : 1, past = p->staggered ? (real)0.5 : 0, threshold = (real)p->threshold;
   if (first) {
     for (int i = 0; i < nodes; i++) solver[3 * i * n] = (real)p->voltage;
     for (int i = 0; i < p->slots; i++) state[i * n] = (real)p->initial[i];
@@ -56,7 +56,7 @@ FN void thread_run(const trees_cell *p, const trees_thread_tables *t, const tree
       const int flags = node[i].flags, up = i ? node[i].parent : 0;
       real *const x = solver + 3 * i * n, *const above = solver + 3 * up * n;
       const real *const k = constant + i * TREES_CONSTANTS;
-      trees_here h = {gate_voltage(v), k[TREES_LEAK], k[TREES_DRIVE], 0, 0, 0};
+      trees_here h = {gate_voltage(v), k[TREES_LEAK], k[TREES_DRIVE], 0, 0, 0, past};
       for (int o = node[i].first; o < node[i + 1].first; o++) {
         const trees_op *const q = p->op + o;
         const trees_row r = {row + q->row, 0, 0};
