@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"path/filepath"
 	"strings"
 
 	"neq/data/neuron/morphology"
@@ -127,7 +128,7 @@ func (p *Plan) shape() *traces.Cell {
 	if cable == nil {
 		return nil
 	}
-	c := &traces.Cell{Morphology: cable.Morphology.Name, SHA256: fingerprint(cable.Morphology), Synapses: make([]int32, len(p.Cell.Synapses))}
+	c := &traces.Cell{Morphology: filepath.Base(cable.Morphology.Name), SHA256: fingerprint(cable.Morphology), Synapses: make([]int32, len(p.Cell.Synapses))}
 	for _, s := range cable.Segments {
 		c.Segments = append(c.Segments, traces.Segment{Region: s.Region, Section: int32(s.Section), Index: int32(s.Index), X: s.X, Parent: int32(s.Parent),
 			Distance: s.PathDistance, Length: s.Length, Diameter: s.Diam, Area: s.Area})
