@@ -58,11 +58,13 @@ while [ "$i" -lt "$rounds" ]; do
   fi
   "$work/trees.test" -test.run '^$' -test.bench '^BenchmarkTrees$' -test.benchtime 300ms |
     awk '/^BenchmarkTrees/ { sub("BenchmarkTrees/", "", $1); sub(/-[0-9]+$/, "", $1); for (i = 2; i < NF; i++) if ($(i + 1) == "segment-steps/s") print "neq", $1, $i }' >>"$work/rates"
+  "$work/trees.test" -test.run '^$' -test.bench '^BenchmarkCores$' -test.benchtime 300ms |
+    awk '/^BenchmarkCores/ { split($1, part, "[/-]"); for (i = 2; i < NF; i++) if ($(i + 1) == "segment-steps/s") print "cores", part[2], $i }' >>"$work/rates"
   i=$((i + 1))
 done
 echo
 awk '
-  { if ($3 > best[$1, $2]) best[$1, $2] = $3 }
+  { if ($3 > best[$1, $2]) best[$1, $2] = $3; if ($1 == "cores" && $2 > most) most = $2 }
   function show(x) { return x ? sprintf("%.3g", x) : "-" }
   function line(name, case, dt, peer,   ours, theirs) {
     ours = best["neq", case "/dt=" dt]; theirs = best["NEURON", peer "/dt=" dt]
@@ -78,6 +80,7 @@ awk '
       line("  squid axon channels in all segments", "active", dt, "active")
       line("layer 5 pyramidal cell, 642 segments, NMDA", "l5pc", dt, "none")
     }
+    if (most > 1) printf "\nLayer 5 cell by wall clock, dt 0.1 ms: one core %.3g, %d cores %.3g, %.2f times as much.\n", best["cores", 1], most, best["cores", most], best["cores", most] / best["cores", 1]
   }' "$work/rates"
 cat <<'END'
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"runtime"
 	"slices"
 	"syscall"
 	"testing"
@@ -179,6 +180,27 @@ func BenchmarkTrees(b *testing.B) {
 				b.ReportMetric(float64(len(batch.SpikeTime))/float64(lanes)/float64(ms)*1000, "Hz")
 			})
 		}
+	}
+}
+
+// BenchmarkCores is the layer 5 cell by wall clock, on one core and on all, which other work on the machine disturbs.
+func BenchmarkCores(b *testing.B) {
+	cell := compiled(b, neuron.Config{Model: "l5pc"}, neuron.Options{Dt: 0.1})
+	for _, threads := range slices.Compact([]int{1, runtime.NumCPU()}) {
+		b.Run(fmt.Sprintf("%d", threads), func(b *testing.B) {
+			d, err := cuda.NewCPU(cuda.CPUOptions{Threads: threads})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer d.Close()
+			batch := drive(cell, 64*threads, 50)
+			for b.Loop() {
+				if err := d.Run(context.Background(), &cell.Program, batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(batch.Lanes)*float64(batch.Steps)*float64(len(cell.Cable.Segments))*float64(b.N)/b.Elapsed().Seconds(), "segment-steps/s")
+		})
 	}
 }
 
