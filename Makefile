@@ -9,7 +9,7 @@ TAGS := -tags gpu
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint demo demo-hh published bench l5pc-accuracy generate check-generated generate-table check-ptx gpu-bundle fuzz clean setup
+.PHONY: help build test lint demo demo-hh published bench cell-accuracy generate check-generated generate-table check-ptx gpu-bundle fuzz clean setup
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,7 +42,7 @@ published: build ## the published integrate-and-fire experiment, all 12,000 epis
 bench: build ## side by side with NEURON and PyTorch, where they are installed: bench/README.md
 	bench/run.sh
 
-l5pc-accuracy: setup ## the layer 5 cell against NEURON at full length; how far each solver and step is from the truth: bench/results
+cell-accuracy: setup ## the layer 5 cell against NEURON at full length; how far each solver and step is from the truth: bench/results
 	NEQ_VALIDATE=1 NEQ_ACCURACY=$(CURDIR)/bench/results/l5pc-accuracy.txt $(GO) test ./data/neuron -run TestL5PC -count 1 -timeout 60m -v
 
 generate: ## the PTX of the GPU's kernels (needs clang-19)

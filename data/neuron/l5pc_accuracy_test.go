@@ -137,18 +137,18 @@ func accuracyOf(t testing.TB, dev cuda.Device, o Options) []accuracy {
 }
 
 // TestL5PCAccuracyTable writes how far every solver and step is from the truth, beside NEURON's own fixed steps, to the
-// file that NEQ_ACCURACY names: make l5pc-accuracy.
+// file that NEQ_ACCURACY names: make cell-accuracy.
 func TestL5PCAccuracyTable(t *testing.T) {
 	path := os.Getenv("NEQ_ACCURACY")
 	if path == "" {
-		t.Skip("make l5pc-accuracy writes the table")
+		t.Skip("make cell-accuracy writes the table")
 	}
 	dev := device(t)
 	var b strings.Builder
 	p := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
 	p("Distance of the layer 5 cell's spikes from NEURON's variable-step solution (cvode, absolute tolerance 1e-4), ms: mean and")
 	p("most over the spikes of a case; -1 a spike missing, +1 one added. nmda_11, nmda_12, ampa_24: 2 s of synaptic input, 6, 2 and 3")
-	p("spikes; steps of 0.5 and 0.7 nA for 1 s, 6 and 14 spikes. Written by make l5pc-accuracy; reference data: see CONTRIBUTING.md.")
+	p("spikes; steps of 0.5 and 0.7 nA for 1 s, 6 and 14 spikes. Written by make cell-accuracy; reference data: see CONTRIBUTING.md.")
 	p("The second spike of nmda_11 belongs to a burst and moves by a ms for what moves others by a tenth; its fourth is marginal,")
 	p("and only fine solvers fire it.")
 	p("")
