@@ -18,7 +18,8 @@ func TestMain(m *testing.M) {
 	kernels := "../../cuda/kernels/"
 	os.Exit(lab.Main(m,
 		fake.Source{Name: "cells", File: kernels + "cells/twin/cells_twin.c", Also: []string{kernels + "*.h", kernels + "cells/*.h", kernels + "cells/*.cu"}},
-		fake.Source{Name: "inputs", File: kernels + "inputs/twin/inputs_twin.c", Also: []string{kernels + "inputs/*.h", kernels + "inputs/*.cu"}}))
+		fake.Source{Name: "inputs", File: kernels + "inputs/twin/inputs_twin.c", Also: []string{kernels + "inputs/*.h", kernels + "inputs/*.cu"}},
+		fake.Source{Name: "trees", File: kernels + "trees/twin/trees_twin.c", Also: []string{kernels + "*.h", kernels + "mechanisms/*.h", kernels + "trees/*.[hc]*"}}))
 }
 
 // sent is a device that is sent its events.
@@ -35,7 +36,7 @@ func TestDrawnOnTheDevice(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer gpu.Close()
-	for name, c := range map[string]Config{"lif": integrateAndFire(13), "hh": everything(13)} {
+	for name, c := range map[string]Config{"lif": integrateAndFire(13), "hh": everything(13), "ball-and-stick": ballAndStick(13)} {
 		p := plan(t, c)
 		in := p.onDevices([]cuda.Device{gpu})
 		if in == nil || p.onDevices([]cuda.Device{gpu, device(t, 1)}) != nil || p.onDevices([]cuda.Device{sent{gpu}}) != nil {
