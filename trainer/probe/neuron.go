@@ -72,7 +72,7 @@ func NewNeuron(name string, cell *neuron.Cell, device cuda.Device) *Neuron {
 	}
 	n.about.Synapses = make([]Synapse, len(cell.Synapses))
 	for i, s := range cell.Synapses {
-		n.about.Synapses[i] = Synapse{Group: s.Group, Parent: -1}
+		n.about.Synapses[i] = Synapse{Group: s.Group, Weight: s.Weight, Parent: -1}
 	}
 	if cell.Cable != nil {
 		n.place()

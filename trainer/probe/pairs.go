@@ -72,7 +72,7 @@ func pairs(ctx context.Context, s Subject, o Options) (*Report, error) {
 		if order == 1 {
 			first, second = B, A
 		}
-		return append(pulse(first, 0, strength), pulse(second, delay, strength)...)
+		return append(a.pulse(first, 0, strength), a.pulse(second, delay, strength)...)
 	}}
 	sequence := protocol{chainSteps, chainSteps[len(chainSteps)-1] * float64(len(row.Synapses)-1), func(order int, delay, strength float64) []Event {
 		var events []Event
@@ -81,7 +81,7 @@ func pairs(ctx context.Context, s Subject, o Options) (*Report, error) {
 			if order == 0 {
 				i = row.Synapses[len(row.Synapses)-1-k] // inwards
 			}
-			events = append(events, Event{delay * float64(k), i, strength})
+			events = append(events, a.pulse(input{Synapses: []int{i}}, delay*float64(k), strength)...)
 		}
 		return events
 	}}
@@ -99,13 +99,28 @@ func pairs(ctx context.Context, s Subject, o Options) (*Report, error) {
 	return p.report(), nil
 }
 
-// pulse is one event at every synapse of an input.
-func pulse(in input, at, strength float64) []Event {
+// pulse is one event at every synapse of an input, each as strong as the first of its kind: of synapses that differ the
+// order matters to any neuron.
+func (a *About) pulse(in input, at, strength float64) []Event {
 	var events []Event
 	for _, i := range in.Synapses {
-		events = append(events, Event{at, i, strength})
+		scale := strength
+		if like := a.first(a.Groups[a.Synapses[i].Group].Kind); like > 0 && a.Synapses[i].Weight > 0 {
+			scale *= like / a.Synapses[i].Weight
+		}
+		events = append(events, Event{at, i, scale})
 	}
 	return events
+}
+
+// first is the weight of the first excitatory synapse of a kind.
+func (a *About) first(kind string) float64 {
+	for _, g := range a.Groups {
+		if g.Kind == kind && g.Excitatory && g.Count > 0 {
+			return a.Synapses[g.First].Weight
+		}
+	}
+	return 0
 }
 
 // orderly is the probe at work.
@@ -326,8 +341,8 @@ func (p *orderly) report() *Report {
 		return words
 	}
 	r.Facts = []Fact{{"Input A", where(p.inputs[0])}, {"Input B", where(p.inputs[1])}, {"Sequence", where(p.row)},
-		{"Protocol", fmt.Sprintf("After %g ms: pair, one event at every synapse of one input, then of the other; sequence, one event at one synapse after the other. As many equal synapses in either order.", pairsSettle)},
-		{"Strength", "multiplies the synapses' own weights; up to what makes the soma fire when all events come at once, or where nothing does, to 16"},
+		{"Protocol", fmt.Sprintf("After %g ms: pair, one event at every synapse of one input, then of the other; sequence, one event at one synapse after the other. Synapses of a kind are made as strong as the first, and both inputs have as many.", pairsSettle)},
+		{"Strength", "multiplies the weight of the first synapse of the kind; up to what makes the soma fire when all events come at once, or where nothing does, to 16"},
 		{"Measured", "the largest rise of the soma's voltage above that of the same neuron without input; the difference of two orders over the largest rise at that strength. What is shown is the delay with the largest difference, at strengths at which nothing fires"},
 		{"After", "Branco, Clark & Häusser 2010 (Science 329:1671)"}}
 	r.Figures = p.figures(r)

@@ -55,6 +55,7 @@ type Group struct {
 // Synapse is an input of the subject and where it is.
 type Synapse struct {
 	Group    int     // index into About.Groups
+	Weight   float64 // its own, in the unit of its kind
 	Site     string  // "apic[50](0.9)"; the same for synapses at one place, "" on a point neuron
 	Region   string  // "apic"; "" on a point neuron
 	Section  string  // "apic[50]"; "" on a point neuron

@@ -48,6 +48,14 @@ func TestOrderOnTheLayer5Cell(t *testing.T) {
 	}
 }
 
+// Two inputs on one segment are one input: their order does not matter, though their synapses differ in weight.
+func TestOrderInOneSegment(t *testing.T) {
+	r := probed(t, "pairs", model(t, "dcaap", map[string]float64{"a_ns": 4, "b_ns": 2}))
+	if *r.Verdict {
+		t.Errorf("%s %v: %v and %v", r.Headline, r.Sentences, r.Found["pair_index"], r.Found["sequence_index"])
+	}
+}
+
 // On a passive cable (Rall 1967, J Neurophysiol 30:1138) the potential at the soma falls and comes later with the
 // distance of its synapse, and is largest where it begins.
 func TestDistanceOnACable(t *testing.T) {
