@@ -7,6 +7,8 @@ usage: l5pc_judge.py TRACES ELM_FOLDER            a data set of neq simulate
        l5pc_judge.py --neuron REFERENCE ELM_FOLDER   NEURON's traces nmda_*.npy, to check this forward pass
 """
 import csv, glob, json, os, sys
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products here are small
 import numpy as np
 
 FIRST = 500  # ms left out of the scores
@@ -21,7 +23,7 @@ class Elm:
         tau_m = 1 + 149 / (1 + np.exp(-z["_proto_tau_m"].astype("f8")))
         slots = np.maximum(z["_proto_w_s"].astype("f8"), 0) * z["valid_indices_mask"]
         branch = np.arange(len(slots)) // 100
-        self.weights = np.zeros((1278, branch[-1] + 1))
+        self.weights = np.zeros((1278, branch[-1] + 1), "f4")
         np.add.at(self.weights, (z["input_to_synapse_indices"], branch), slots)
         self.kappa_s, self.kappa_m = np.exp(-1 / z["tau_s"][::100].astype("f8")), np.exp(-1 / tau_m)
         self.w1, self.b1 = z["mlp.network.0.weight"].astype("f8"), z["mlp.network.0.bias"]
@@ -33,9 +35,8 @@ class Elm:
                    "mlp.network.2.bias", "w_y.weight", "w_y.bias")
         self.parameters = sum(z[k].size for k in trained)
 
-    def run(self, events):
-        """events: float [episode][ms][1278], inhibitory ones negative. Returns spike logit and voltage (mV)."""
-        drive = events @ self.weights  # [episode][ms][branch]
+    def run(self, drive):
+        """drive: [episode][ms][branch], events times weights. Returns spike logit and voltage (mV)."""
         n, steps, _ = drive.shape
         b, m = np.zeros((n, len(self.kappa_s))), np.zeros((n, len(self.kappa_m)))
         y = np.empty((n, steps, 2))
@@ -55,27 +56,27 @@ def auc(score, label):
     return (rank[inverse][label].sum() - positive * (positive + 1) / 2) / (positive * (len(label) - positive))
 
 
-def from_traces(folder, batch=16):
-    """Yields events, spikes (bool [episode][ms]) and voltage of some episodes at a time."""
+def from_traces(folder):
+    """Yields events (float [ms][1278], inhibitory ones negative), spikes (bool [ms]) and voltage of one episode at a time."""
     import zarr
 
     z = zarr.open(folder, mode="r")
     n, steps = z["soma_v"].shape
     inputs = z["synapse_group"].shape[0]
     assert inputs == 1278, f"{folder} has {inputs} synapses: the published networks take 639 excitatory, then 639 inhibitory"
-    times, synapses, spike_times = z["input_time"], z["input_synapse"], z["spike_time"]
-    for first in range(0, n, batch):
-        at = slice(first, min(first + batch, n))
-        start, count = z["input_start"][at], z["input_count"][at]
-        fired, spikes = z["spike_start"][at], z["spike_count"][at]
-        events = np.zeros((len(start), steps, inputs), "f4")
-        out = np.zeros((len(start), steps), bool)
+    x, per = np.zeros((steps, inputs), "f4"), z["soma_v"].chunks[0]
+    for shard in range(0, n, per):
+        at = slice(shard, min(shard + per, n))
+        start, count, fired, spikes, v = (z[k][at] for k in ("input_start", "input_count", "spike_start", "spike_count", "soma_v"))
+        e = slice(int(start[0]), int(start[-1] + count[-1]))
+        times, synapses = z["input_time"][e].astype(int), z["input_synapse"][e]
+        spike_times = z["spike_time"][int(fired[0]) : int(fired[-1] + spikes[-1])].astype(int)
         for i in range(len(start)):
-            e = slice(int(start[i]), int(start[i] + count[i]))
-            s = synapses[e]
-            np.add.at(events[i], (times[e].astype(int), s), np.where(s < 639, 1, -1))
-            out[i, spike_times[int(fired[i]) : int(fired[i] + spikes[i])].astype(int)] = True
-        yield events, out, z["soma_v"][at]
+            e = slice(int(start[i] - start[0]), int(start[i] - start[0] + count[i]))
+            x[:], out = 0, np.zeros(steps, bool)
+            np.add.at(x, (times[e], synapses[e]), np.where(synapses[e] < 639, 1, -1))
+            out[spike_times[int(fired[i] - fired[0]) : int(fired[i] - fired[0] + spikes[i])]] = True
+            yield x, out, v[i]
 
 
 def from_neuron(folder):
@@ -84,42 +85,37 @@ def from_neuron(folder):
         voltage = np.load(name + "_cvode.npy")[0, ::8]  # 8 values a ms
         with open(name + ".json") as f:
             spikes = json.load(f)["runs"]["cvode"]["spike_times_ms"]
-        steps = len(voltage)
-        events, out = np.zeros((1, steps, 1278), "f4"), np.zeros((1, steps), bool)
+        x, out = np.zeros((len(voltage), 1278), "f4"), np.zeros(len(voltage), bool)
         with open(path) as f:
             for row in csv.DictReader(f):
-                k = int(row["segment"])
-                events[0, int(float(row["time_ms"])), k if row["synapse"] == "exc" else 639 + k] += 1 if row["synapse"] == "exc" else -1
-        out[0, [int(t) for t in spikes]] = True
-        yield events, out, voltage[None]
+                k, sign = int(row["segment"]), 1 if row["synapse"] == "exc" else -1
+                x[int(float(row["time_ms"])), k if sign > 0 else 639 + k] += sign
+        out[[int(t) for t in spikes]] = True
+        yield x, out, voltage
 
 
 def main():
     neuron = sys.argv[1] == "--neuron"
     folder, elms = sys.argv[1 + neuron : 3 + neuron]
     nets = [Elm(p) for p in sorted(glob.glob(os.path.join(elms, "*.npz")), key=os.path.getsize)]
-    results = [([], []) for _ in nets]
+    drives = [[] for _ in nets]
     spikes, voltage, events = [], [], np.zeros(2)
-    episodes = seconds = output = silent = 0
     for x, out, v in from_neuron(folder) if neuron else from_traces(folder):
-        for net, (logits, predicted) in zip(nets, results):
-            s, u = net.run(x)
-            logits.append(s[:, FIRST:].ravel())
-            predicted.append(u[:, FIRST:].ravel())
-        spikes.append(out[:, FIRST:].ravel())
-        voltage.append(v[:, FIRST:].ravel())
-        events += [x[..., :639].sum(), -x[..., 639:].sum()]
-        episodes += len(x)
-        seconds += x.shape[0] * x.shape[1] / 1000
-        output += out.sum()
-        silent += (out.sum(axis=1) == 0).sum()
-    spikes, target = np.concatenate(spikes), np.minimum(np.concatenate(voltage).astype("f8"), CLIP)
+        for net, drive in zip(nets, drives):
+            drive.append(x @ net.weights)
+        spikes.append(out)
+        voltage.append(v)
+        events += [x[:, :639].sum(), -x[:, 639:].sum()]
+    spikes, target = np.array(spikes), np.minimum(np.array(voltage, "f8"), CLIP)[:, FIRST:].ravel()
+    episodes, seconds, output, silent = len(spikes), spikes.size / 1000, spikes.sum(), (~spikes.any(axis=1)).sum()
+    spikes = spikes[:, FIRST:].ravel()
     rate = events / (639 * seconds)
     print(f"{episodes} episodes, {seconds:.0f} s of biology; excitatory synapses {rate[0]:.2f} Hz, inhibitory {rate[1]:.2f} Hz;")
     print(f"output {output / seconds:.2f} Hz, {100 * silent / episodes:.0f} % of episodes silent; {spikes.sum()} spikes after the first {FIRST} ms")
     print(f"{'network':>10}  {'AUC':>7}  {'RMSE':>9}  explained variance")
-    for net, (logits, predicted) in zip(nets, results):
-        logits, error = np.concatenate(logits), np.concatenate(predicted) - target
+    for net, drive in zip(nets, drives):
+        logits, predicted = (y[:, FIRST:].ravel() for y in net.run(np.array(drive)))
+        error = predicted - target
         rmse, explained = np.sqrt((error**2).mean()), 1 - error.var() / target.var()
         area = f"{auc(logits, spikes):.4f}" if spikes.any() else "-"
         print(f"{net.parameters:>10,}  {area:>7}  {rmse:>6.3f} mV  {100 * explained:.1f} %")

@@ -26,9 +26,9 @@ simulate() {
   awk -v s="$((6 * $1))" '{ printf "%d neuron-seconds in %.1f s and %.1f s of processor time: %.2f a second, %.2f a processor-second\n",
     s, $1, $2 + $3, s / $1, s / ($2 + $3) }' "$work/time"
 }
-judge() { # name configuration options
+judge() { # name episodes configuration options
   printf '\n%s\n' "$1"
-  simulate "$episodes" "${@:2}"
+  simulate "${@:2}"
   "$python" bench/l5pc_judge.py "$work/traces" "$reference/elm"
 }
 
@@ -36,8 +36,8 @@ echo "bench/l5pc_judge.sh $episodes${*:+ $*}"
 echo "commit $(git describe --always --dirty), $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg)"
 printf '\n%s\n' "NEURON's own traces nmda_11 and nmda_12 (cvode): the networks' forward pass; two episodes of 2 s are too few for a score"
 "$python" bench/l5pc_judge.py --neuron "$reference/l5pc" "$reference/elm"
-judge "neq, cell1.asc, with NMDA" examples/l5pc.yaml "$@"
-judge "neq, cell1.asc, without NMDA: another neuron than the networks know, here for its rates" examples/l5pc-ampa.yaml "$@"
+judge "neq, cell1.asc, with NMDA" "$episodes" examples/l5pc.yaml "$@"
+judge "neq, cell1.asc, without NMDA: another neuron than the networks know, here for its rates" 64 examples/l5pc-ampa.yaml "$@"
 
 printf '\nspeed, 64 episodes\n'
 for threads in 1 2; do
