@@ -20,6 +20,7 @@ import (
 func (c *Cell) record(t *tables, names []string) error {
 	t.Sites = []cuda.Site{{Node: 0, Instance: -1}}
 	c.Program.States, c.StateUnits = []string{"v"}, []string{"mV"}
+	seen := map[string]bool{}
 	for i, name := range names {
 		key := fmt.Sprintf("record[%d]", i)
 		variable, where, ok := strings.Cut(name, "@")
@@ -47,9 +48,10 @@ func (c *Cell) record(t *tables, names []string) error {
 			}
 			found = true
 			full := variable + "@" + c.Cable.Name(s)
-			if slices.Contains(c.Program.States, full) {
+			if seen[full] {
 				continue
 			}
+			seen[full] = true
 			t.Sites = append(t.Sites, site)
 			c.Program.States, c.StateUnits = append(c.Program.States, full), append(c.StateUnits, unit)
 		}
