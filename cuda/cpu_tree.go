@@ -13,9 +13,9 @@ import (
 // treeChunk is how many node-steps a block of a tree runs between two looks at the context: some milliseconds of work.
 const treeChunk = 1 << 17
 
-// treeCache is how many bytes of state a block may have, so that it stays in the second-level cache for its whole time
-// loop.
-const treeCache = 3 << 19
+// treeCache is how many bytes of state a block may have: two thirds of a second-level cache of 2 MB, where it stays for its
+// whole time loop.
+const treeCache = 1_400_000
 
 // runTree integrates a batch of cells with dendrites: a goroutine a thread, each with a block of lanes at a time.
 func (d *cpuDevice) runTree(ctx context.Context, p *Program, b *Batch) error {

@@ -56,10 +56,11 @@ FN place place_of_calcium(V ca) {
   place p = {_mm512_srli_epi32(b, 22), u - (real)1.25};
   return p;
 }
-// look_up takes a table at n places: its registers are loaded once.
+// look_up takes a table at n places: its registers are loaded once, which the compiler needs to be told.
 FN void look_up(V *y, const float *t, const place *p, const int n) {
   for (int c = 3; c >= 0; c--) {
-    const V low = _mm512_load_ps(t + c * TREES_CELLS), high = _mm512_load_ps(t + c * TREES_CELLS + 16);
+    V low = _mm512_load_ps(t + c * TREES_CELLS), high = _mm512_load_ps(t + c * TREES_CELLS + 16);
+    if (n > 1) __asm__("" : "+v"(low), "+v"(high));
     for (int u = 0; u < n; u++) {
       V k = _mm512_permutex2var_ps(low, p[u].cell, high);
       if (c < 3) k += y[u] * p[u].at;
