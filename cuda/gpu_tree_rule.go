@@ -30,7 +30,7 @@ const (
 func treeEstimate(g *trees.GPU, info driver.DeviceInfo) (thread, block, far float64) {
 	thread = ruleBandwidth / float64(g.Traffic())
 	full := func(shared int) (rate float64) {
-		if shared > info.SharedOptIn {
+		if shared > info.SharedOptIn || g.Groups == 0 {
 			return 0
 		}
 		blocks := float64(min(ruleBlocks, (info.SharedOptIn+ruleReserved)/(shared+ruleReserved)))

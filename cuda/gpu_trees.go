@@ -46,7 +46,7 @@ func (d *gpuDevice) newTreeGPU(p *Program, b *Batch) (*treeGPU, error) {
 		return nil, fmt.Errorf("cuda: program: %w", err)
 	}
 	t := &treeGPU{g: g, which: d.trees, sources: b.sources()}
-	if t.which == TreeByMorphology {
+	if t.which == TreeByMorphology || g.Groups == 0 {
 		t.which = chooseTree(g, d.c.Info())
 	}
 	return t, nil

@@ -182,11 +182,11 @@ func (b *Batch) lanesOf(from, to int) *Batch {
 }
 
 // The rule: a tree of a few nodes takes a thread, one whose state fits on the chip and that is wide a block, one that is
-// too large for it a thread again; the estimates are finite whatever the tree.
+// larger a block with its state in memory, or a thread; the estimates are finite whatever the tree.
 func TestTreeRule(t *testing.T) {
 	info := driver.DeviceInfo{Multiprocessors: 132, SharedOptIn: 227 << 10}
-	for nodes, want := range map[int]TreeKernel{1: TreeThread, 2: TreeThread, 300: TreeBlock, 6000: TreeThread} {
-		p := randomTree(rand.New(rand.NewPCG(1, 1)), nodes, false)
+	for nodes, want := range map[int]TreeKernel{1: TreeThread, 2: TreeThread, 300: TreeBlock, 4000: TreeBlockFar, 40_000: TreeThread} {
+		p := randomTree(rand.New(rand.NewPCG(1, 1)), nodes, nodes > 1e4)
 		cell, err := p.cell(&Batch{Every: 1})
 		if err != nil {
 			t.Fatal(err)

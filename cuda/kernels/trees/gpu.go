@@ -6,7 +6,6 @@ import "C"
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"slices"
 	"unsafe"
@@ -40,6 +39,9 @@ const (
 	BlockThreads  = C.BLOCK_THREADS
 )
 
+// MaxBlockNodes is how many nodes the tables of a block a cell can number: many times what fits in shared memory.
+const MaxBlockNodes = math.MaxInt16
+
 // GPU is a compiled cell as the GPU's kernels take it. Its tables lie in one piece of memory, Words; the structures with
 // their addresses come from Thread or Block, for where that piece is.
 type GPU struct {
@@ -48,7 +50,7 @@ type GPU struct {
 	Order                 []int32 // a block's nodes: Order[place] is the node there
 	Place                 []int32 // and the reverse
 	Rounds                []Round // as Contract gives them
-	Groups                int
+	Groups                int     // of a block's nodes; 0 where there are more than MaxBlockNodes
 	Depth                 int
 	Operations            int // of all nodes
 	Words                 []uint64
@@ -94,9 +96,6 @@ func (g *GPU) reals(a *arena, x []float64) int {
 // NewGPU compiles a cell for a GPU. The mechanisms run their own source there, which with one exponential an
 // instruction costs less than a look-up.
 func NewGPU(cell *Cell) (*GPU, error) {
-	if len(cell.Parent) > math.MaxInt16 {
-		return nil, fmt.Errorf("trees: %d nodes, a GPU takes %d at most", len(cell.Parent), math.MaxInt16)
-	}
 	isa, err := cells.FindISA("portable")
 	if err != nil {
 		return nil, err
@@ -155,7 +154,9 @@ func NewGPU(cell *Cell) (*GPU, error) {
 	whole(&g.inThread, unsafe.Offsetof(t.synapse), put(a, synapse))
 	g.count(c, kinds)
 
-	g.blocks(a, cell, c, kinds, common)
+	if n <= MaxBlockNodes {
+		g.blocks(a, cell, c, kinds, common)
+	}
 	g.Words = make([]uint64, (len(a.bytes)+7)/8)
 	copy(unsafe.Slice((*byte)(unsafe.Pointer(&g.Words[0])), len(a.bytes)), a.bytes)
 	return g, nil
