@@ -33,8 +33,8 @@ FN V reciprocal(V x) {
 
 #if defined(__AVX512F__) && !defined(NEQ_F64)
 #define TABLES
-// A table is a function of v as TREES_CELLS cubics, each over TREES_CELL mV: coefficient c of cell i at [c][i]. Two
-// registers hold one coefficient of all 32 cells, so a look-up is one permutation, not a gather: what the rates of a
+// A table is a function of v as TREES_CELLS cubics, each over TREES_CELL mV: word c of cell i at [c][i]. Two
+// registers hold one word of all 32 cells, so a look-up is one permutation, not a gather: what the rates of a
 // gate cost does not depend on their formula. Permutations look at the low 5 bits of the index alone.
 #include "tables.h"
 typedef struct { __m512i cell; V at; } place;
@@ -56,15 +56,15 @@ FN place place_of_calcium(V ca) {
   place p = {_mm512_srli_epi32(b, 22), u - (real)1.25};
   return p;
 }
-// look_up takes a table at n places: its registers are loaded once, which the compiler needs to be told.
+// look_up takes a table at n places: its registers are loaded once, which the compiler needs to be told. The last half of
+// the third word is the first of the fourth coefficient (pack in tables.go): permutations bound a look-up.
 FN void look_up(V *y, const float *t, const place *p, const int n) {
-  for (int c = 3; c >= 0; c--) {
+  for (int c = 2; c >= 0; c--) {
     V low = _mm512_load_ps(t + c * TREES_CELLS), high = _mm512_load_ps(t + c * TREES_CELLS + 16);
     if (n > 1) __asm__("" : "+v"(low), "+v"(high));
     for (int u = 0; u < n; u++) {
       V k = _mm512_permutex2var_ps(low, p[u].cell, high);
-      if (c < 3) k += y[u] * p[u].at;
-      y[u] = k;
+      y[u] = k + (c == 2 ? (V)_mm512_slli_epi32((__m512i)k, 16) : y[u]) * p[u].at;
     }
   }
 }

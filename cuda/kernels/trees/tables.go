@@ -148,8 +148,8 @@ func fit(grid func(i int) (cellRange, float64), f func(x float64) float64, relat
 			x[j] = half * math.Cos(math.Pi*(2*float64(j)+1)/8)
 			y[j] = f(cell.centre + cell.reach*x[j])
 		}
-		c := cubic(x, y)
-		for j := range c {
+		c := pack(cubic(x, y), x, y)
+		for j := range C.TREES_TABLE / cells {
 			table[j*cells+i] = c[j]
 		}
 		for u := -half; u <= half; u += half / 4 {
@@ -162,6 +162,29 @@ func fit(grid func(i int) (cellRange, float64), f func(x float64) float64, relat
 		}
 	}
 	return table, worst
+}
+
+// pack fits the cubic c through y at Chebyshev points x into a table's three words, which it returns first: the last 16
+// bits of the third, as a float, are the first 16 of the fourth. The line c[0], c[1] makes up for what both lose.
+func pack(c, x, y [4]float64) [4]float64 {
+	bits := math.Float32bits(float32(c[3]))
+	last := (bits + 0x7fff + bits>>16&1) >> 16
+	c[3] = float64(math.Float32frombits(last << 16))
+	first, found := int64(math.Float32bits(float32(c[2]))>>16), c[2]
+	best := math.Inf(1)
+	for d := int64(-1); d <= 1; d++ {
+		w := float64(math.Float32frombits(uint32(first+d)<<16 | last))
+		if e := math.Abs(w - found); e < best {
+			best, c[2] = e, w
+		}
+	}
+	var mean, slope, squares float64
+	for j := range x {
+		r := y[j] - (c[3]*x[j]+c[2])*x[j]*x[j]
+		mean, slope, squares = mean+r/4, slope+r*x[j], squares+x[j]*x[j]
+	}
+	c[0], c[1] = mean, slope/squares
+	return c
 }
 
 // cubic returns the coefficients, lowest first, of the cubic through four points: Newton's divided differences,
