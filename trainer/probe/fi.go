@@ -139,6 +139,8 @@ func currents(ctx context.Context, s Subject, amps []float64) ([]Response, error
 type curveFI struct {
 	spikes                         []int
 	rate, initial, steady, latency []float64
+	shortest, longest              []float64 // interval, ms
+	bursts                         []bool    // an interval is below a third of the one before
 }
 
 func fiCurve(amps []float64, all []Response) (c curveFI) {
@@ -153,7 +155,13 @@ func fiCurve(amps []float64, all []Response) (c curveFI) {
 		n := len(in)
 		c.spikes = append(c.spikes, n)
 		c.rate = append(c.rate, 1000*float64(n)/fiStep)
-		first, last, latency := nan, nan, nan
+		first, last, latency, shortest, longest, bursts := nan, nan, nan, math.Inf(1), 0.0, false
+		for k := 1; k < n; k++ {
+			d := in[k] - in[k-1]
+			shortest, longest = math.Min(shortest, d), math.Max(longest, d)
+			bursts = bursts || k > 1 && d < (in[k-1]-in[k-2])/3
+		}
+		c.shortest, c.longest, c.bursts = append(c.shortest, shortest), append(c.longest, longest), append(c.bursts, bursts)
 		if n > 0 {
 			latency = in[0] - fiSettle
 		}
@@ -184,6 +192,9 @@ func (r *Report) describeFI(a About, rheobase float64, amps []float64, c curveFI
 	}
 	adapts := c.initial[double] / c.steady[double]
 	switch {
+	case c.bursts[double]:
+		r.Sentences = append(r.Sentences, fmt.Sprintf("It fires in bursts: at twice the rheobase its intervals run from %s to %s ms.",
+			plot.Figures(c.shortest[double], 2), plot.Figures(c.longest[double], 2)))
 	case math.IsNaN(adapts):
 	case adapts > 1.1:
 		r.Sentences = append(r.Sentences, fmt.Sprintf("It adapts: at twice the rheobase its first interval is %s times as fast as its last.", plot.Figures(adapts, 2)))

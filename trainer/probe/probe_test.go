@@ -89,6 +89,19 @@ func TestRheobaseOfHH(t *testing.T) {
 	}
 }
 
+// How a neuron fires is put into words: Izhikevich's chattering cell bursts, the fast-spiking cell of Pospischil et al. does not adapt,
+// AdEx with its default set does.
+func TestFiringPatterns(t *testing.T) {
+	for _, c := range []struct{ model, set, want string }{
+		{"izhikevich", "chattering", "fires in bursts"}, {"pospischil-fs", "", "does not adapt"}, {"adex", "", "It adapts"}, {"hh", "", "goes on firing"},
+	} {
+		r := probed(t, "fi", subject(t, cell(t, neuron.Config{Model: c.model, Set: c.set}, neuron.Options{}), 1))
+		if text := strings.Join(r.Sentences, " "); !strings.Contains(text, c.want) {
+			t.Errorf("%s %s: %q, want %q", c.model, c.set, text, c.want)
+		}
+	}
+}
+
 // A neuron without dendrites adds its inputs up: it cannot tell one from two, nor which came first, nor from where.
 func TestPointNeurons(t *testing.T) {
 	for _, cfg := range points {
