@@ -235,3 +235,18 @@ func TestTreeKernelsAreInThePTX(t *testing.T) {
 		}
 	}
 }
+
+// How many cells keep a device busy follows from the kernel that it takes.
+func TestFillFor(t *testing.T) {
+	if !onFakeGPU(t, "") {
+		return
+	}
+	small, large := randomTree(rand.New(rand.NewPCG(1, 1)), 2, false), randomTree(rand.New(rand.NewPCG(1, 1)), 300, false)
+	hh := programs()["hh"]
+	d := fakeGPU(t, GPUOptions{})
+	for want, p := range map[int]*Program{132 * 1024: &hh, 132 * 512: small, 132 * 16: large} {
+		if got := FillFor(d, p); got != want {
+			t.Errorf("%d lanes, want %d", got, want)
+		}
+	}
+}

@@ -15,8 +15,8 @@ type Estimate struct {
 	Time          time.Duration // on the device, from a short trial; 0 where that failed
 }
 
-// Estimate runs a trial of a few cells for a few ms and scales it up. The trial takes about half a second: a first ms
-// tells how long that is.
+// Estimate runs a trial of a few cells for a few ms and scales it up. The trial grows until it takes half a second, or lasts
+// 100 ms.
 func (p *Plan) Estimate(ctx context.Context, dev cuda.Device, threads int) Estimate {
 	in := &p.Info
 	n := int64(in.Samples)
@@ -36,11 +36,14 @@ func (p *Plan) Estimate(ctx context.Context, dev cuda.Device, threads int) Estim
 		return e
 	}
 	_, first, ok := run(1, samples)
-	if !ok {
-		return e
+	drawing, running := time.Duration(0), first
+	ms := min(2, in.Duration)
+	for ok {
+		if drawing, running, ok = run(ms, samples); running-first >= trialTime || ms >= min(in.Duration, 100) {
+			break
+		}
+		ms = min(4*ms, in.Duration, 100)
 	}
-	ms := max(1, min(in.Duration, 100, int(trialTime/max(first, time.Microsecond))))
-	drawing, running, ok := run(ms, samples)
 	if !ok {
 		return e
 	}
@@ -75,10 +78,5 @@ func (p *Plan) storedBytes() int64 {
 	return n
 }
 
-// fill is how many cells keep a device busy. Cells with dendrites are integrated a few lanes at a time on a CPU.
-func (p *Plan) fill(dev cuda.Device) int {
-	if p.Cell.Program.Tree != nil {
-		return cuda.FillTree(dev)
-	}
-	return cuda.Fill(dev)
-}
+// fill is how many cells keep a device busy.
+func (p *Plan) fill(dev cuda.Device) int { return cuda.FillFor(dev, &p.Cell.Program) }
