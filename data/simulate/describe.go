@@ -95,14 +95,12 @@ func (p *Plan) denseBytes() float64 {
 
 // fits tells whether the machine can hold the shards in hand.
 func (p *Plan) fits() error {
-	held := 3.0 // shards: one drawn, one integrated, one written
-	if n := p.Info.Shards(); n < 3 {
-		held = float64(n)
-	}
-	events := 18 * float64(p.Info.EventCapacity)                                              // as stored, and as a device takes them
-	dense := float64(p.Info.SamplesPerShard) * p.denseBytes()                                 // of the shard that is integrated and the one that is written
-	encoding := 12 * float64(p.Info.SamplesPerShard) * float64(p.Info.Duration*p.mostSites()) // one array: in order, shuffled, compressed
-	if need, have := held*events+min(held, 2)*dense+encoding, memory.Physical(); have > 0 && need > have {
+	// Shards: one drawn, two integrated, one written; as many traces. A shard's events are there as stored and as a device
+	// takes them; the largest array is encoded in order, shuffled, compressed.
+	held := min(4, float64(p.Info.Shards()))
+	values := float64(p.Info.SamplesPerShard) * p.denseBytes()
+	encoding := 12 * float64(p.Info.SamplesPerShard) * float64(p.Info.Duration*p.mostSites())
+	if need, have := held*(18*float64(p.Info.EventCapacity)+values)+encoding, memory.Physical(); have > 0 && need > have {
 		return fmt.Errorf("simulation.samples_per_shard: %d: the shards in hand would take %.3g GB of memory, this machine has %.3g: use fewer, or record less",
 			p.Info.SamplesPerShard, need/1e9, have/1e9)
 	}
