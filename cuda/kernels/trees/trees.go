@@ -1,6 +1,3 @@
-// Package trees runs cells with dendrites on the CPU: one C source, compiled for each instruction set and precision,
-// picked at run time. A Block is a few vectors of lanes, of one cell each, that stay in the cache for their whole time
-// loop.
 package trees
 
 // #cgo CFLAGS: -O3 -ffast-math -I${SRCDIR}/..
