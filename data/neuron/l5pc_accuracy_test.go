@@ -172,12 +172,13 @@ func TestL5PCAccuracyTable(t *testing.T) {
 	p("spikes; steps of 0.5 and 0.7 nA for 1 s, 6 and 14 spikes. Written by make cell-accuracy; reference data: see CONTRIBUTING.md.")
 	p("The second spike of nmda_11 belongs to a burst and moves by a ms for what moves others by a tenth; its fourth is marginal,")
 	p("and only fine solvers fire it.")
+	p("A current step's spikes follow one another: one missed in the burst at its onset shifts all that come after it.")
 	p("")
 	head := fmt.Sprintf("%-30s", "solver, step (ms), precision")
 	for _, k := range accuracyCases {
 		head += fmt.Sprintf("  %-14s", k.name)
 	}
-	p("%s", head)
+	p("%s", strings.TrimRight(head, " "))
 	row := func(name string, all []accuracy) {
 		line := fmt.Sprintf("%-30s", name)
 		for _, a := range all {
