@@ -144,8 +144,9 @@ func treeTables(d *Description, c *morphology.Cable, list []cuda.TreeMechanism, 
 	return t
 }
 
-// stepLimits are the longest steps (ms) that mechanisms bear: cnexp gates stay stable beyond, but action potentials come
-// out wrong. bench/results/l5pc-accuracy.txt has the figures behind them.
+// stepLimits are the longest steps (ms) that cells of these mechanisms have been compared with NEURON at
+// (bench/results/l5pc-accuracy.txt; of dcaap, more than half its fastest time constant): cnexp gates stay stable beyond, but
+// nobody has looked at the action potentials.
 var stepLimits = map[string]float64{"hh": 0.1, "nats2": 0.1, "nata": 0.1, "skv3_1": 0.1, "dcaap": 0.25}
 
 // slowLimit is the longest step of a cell without fast channels.
