@@ -67,10 +67,11 @@ func TestPyramidalCell(t *testing.T) {
 		}
 	}
 	refused(t, dir, exitUsage, []string{"neuron.morphology", "none.asc"}, "simulate", example, "--out", "x", "--set", "neuron.morphology=none.asc")
+	refused(t, dir, exitUsage, []string{"neuron.morphology", "none.asc"}, "simulate", example, "--out", "x", "--morphology", "none.asc")
 	refused(t, dir, exitUsage, []string{"simulation.record[0]", "apic[999]"}, "simulate", example, "--out", "x", "--set", "simulation.record=[\"v@apic[999]\"]")
 
 	if file := reconstruction(t); file != "" {
-		simulate("file", "--set", "neuron.morphology="+file)
+		simulate("file", "--morphology", file)
 		if digest(t, dir, "file") == digest(t, dir, "data") {
 			t.Error("the data set does not depend on the morphology")
 		}

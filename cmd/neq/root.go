@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -21,18 +22,19 @@ import (
 
 // flags are those of several subcommands.
 type flags struct {
-	device    string
-	threads   int
-	sets      []string
-	out       string
-	resume    bool
-	overwrite bool
-	part      string
-	json      bool
-	quiet     bool
-	seed      uint64
-	precision string
-	told      bool // what --device auto chose
+	device     string
+	threads    int
+	sets       []string
+	out        string
+	resume     bool
+	overwrite  bool
+	part       string
+	json       bool
+	quiet      bool
+	seed       uint64
+	precision  string
+	morphology string
+	told       bool // what --device auto chose
 }
 
 func newRoot() *cobra.Command {
@@ -89,6 +91,7 @@ func (f *flags) compute(c *cobra.Command) {
 func (f *flags) configured(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.sets, "set", nil, "change a `key=value` of the configuration, such as training.steps=500; may be repeated")
 	c.Flags().Uint64Var(&f.seed, "seed", 0, "replaces the configuration's seed")
+	c.Flags().StringVar(&f.morphology, "morphology", "", "put a cell with dendrites on this reconstruction, an .swc or .asc `file`, or grown[:SEED]")
 }
 
 // output adds the flags of commands that fill a folder.
@@ -101,9 +104,18 @@ func (f *flags) output(c *cobra.Command, what string) {
 	}
 }
 
-// changes are the --set flags, with --seed and --precision among them.
+// changes are the --set flags, with --seed, --precision and --morphology among them.
 func (f *flags) changes(c *cobra.Command) []string {
 	sets := f.sets
+	if c.Flags().Changed("morphology") {
+		path := f.morphology
+		if _, err := os.Stat(path); err == nil { // else it may be a built-in one, by name
+			if abs, err := filepath.Abs(path); err == nil {
+				path = abs // a relative name would be looked up beside the configuration
+			}
+		}
+		sets = append([]string{"neuron.morphology=" + strconv.Quote(path)}, sets...)
+	}
 	if c.Flags().Changed("precision") {
 		sets = append([]string{"training.precision=" + f.precision}, sets...)
 	}
