@@ -47,20 +47,18 @@ var cells = map[string]dendrites{
 	"ball-and-stick": cell(-30, tree{"exc", "inh", [2]float64{0, 12}, [2]float64{-10, 3}}),
 	"pyramidal": cell(-55, tree{"exc_basal", "inh_basal", [2]float64{0, 80}, [2]float64{-60, 10}},
 		tree{"exc_apical", "inh_apical", [2]float64{0, 100}, [2]float64{-70, 10}}),
-	"l5pc":         published([2]float64{0, 900}, [2]float64{0, 900}, [2]float64{-700, 150}, "[0, 800], [-600, 200]"),
-	"l5pc-ampa":    published([2]float64{0, 2500}, [2]float64{0, 2800}, [2]float64{-2200, -400}, "[0, 1900] and [0, 2000], [-1650, 150]"),
-	"l5pc-passive": published([2]float64{0, 900}, [2]float64{0, 900}, [2]float64{-700, 100}, "[0, 800], [-600, 200] with active dendrites"),
+	"l5pc":         published([2]float64{0, 800}, [2]float64{0, 800}, [2]float64{-600, 200}),
+	"l5pc-ampa":    published([2]float64{0, 1900}, [2]float64{0, 2000}, [2]float64{-1650, 150}),
+	"l5pc-passive": published([2]float64{0, 800}, [2]float64{0, 800}, [2]float64{-600, 200}),
 	"dcaap":        cell(-55, tree{"a", "", [2]float64{0, 80}, [2]float64{}}, tree{"b", "", [2]float64{0, 110}, [2]float64{}}),
 }
 
 func cell(clip float64, trees ...tree) dendrites { return dendrites{clip: clip, trees: trees} }
 
-// published is the protocol of Beniaguev, Segev & London 2021 for the layer 5 cell, but for the ranges: on the grown
-// morphology, whose trunk is thicker, those of the paper give too few spikes.
-func published(basal, apical, offset [2]float64, paper string) dendrites {
+// published is the protocol of Beniaguev, Segev & London 2021 for the layer 5 cell.
+func published(basal, apical, offset [2]float64) dendrites {
 	d := cell(-55, tree{"exc_basal", "inh_basal", basal, offset}, tree{"exc_apical", "inh_apical", apical, offset})
-	d.protocol = "  # the paper's ranges, for the reconstructed cell: " + paper + `
-  interval_ms: [25, 30, 35, 40, 45, 55, 60, 65, 70, 75, 80, 85, 90, 100, 150, 200, 300, 450]
+	d.protocol = `  interval_ms: [25, 30, 35, 40, 45, 55, 60, 65, 70, 75, 80, 85, 90, 100, 150, 200, 300, 450]
   interval_jitter_ms: 20
   smoothing_ms: [25, 30, 35, 40, 50, 60, 80, 100, 150, 200, 300, 400, 500, 600]
   smoothing_jitter_ms: 20

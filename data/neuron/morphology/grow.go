@@ -28,8 +28,8 @@ const GrownSeed = 7
 
 // Grow grows a pyramidal cell like those of cortical layer 5: a soma, 8 basal trees, an apical trunk that bears
 // oblique branches up to 700 um and a tuft beyond. The same seed gives the same cell; every seed gives 84 basal and
-// 109 apical sections, 262 and 377 segments where Division is left at its defaults, and diameters that obey Rall's
-// 3/2 power rule where branches part. It has no axon: see StubAxon.
+// 109 apical sections, 262 and 377 segments where Division is left at its defaults, and diameters that conserve the sum
+// of a power where branches part. It has no axon: see StubAxon.
 func Grow(seed uint64) *Morphology {
 	g := &grower{Stream: philox.New(seed, 0, philox.StreamGrowth)}
 	basal := g.basal()
@@ -172,9 +172,9 @@ func (g *grower) apical() []*branch {
 	g.draw(obliques, 30, 85, 35)
 	scale(obliques, apicalLength-trunkLength-sum(tuft))
 	for _, b := range all {
-		b.tip = 0.42 * math.Exp(0.1*g.Normal())
+		b.tip = 0.5 * math.Exp(0.1*g.Normal())
 		if b.part == tuftPart {
-			b.tip = 0.36 * math.Exp(0.1*g.Normal())
+			b.tip = 0.45 * math.Exp(0.1*g.Normal())
 		}
 	}
 	return all
