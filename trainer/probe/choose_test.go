@@ -7,16 +7,16 @@ import (
 	"testing"
 )
 
-// stub is a subject whose number of spikes is a function of its events.
-type stub struct {
+// counter is a subject whose number of spikes is a function of its events.
+type counter struct {
 	about  About
 	spikes func(events []Event) int
 	held   float32 // mV under many events
 }
 
-func (c *stub) About() About { return c.about }
+func (c *counter) About() About { return c.about }
 
-func (c *stub) Run(_ context.Context, s Session) ([]Response, error) {
+func (c *counter) Run(_ context.Context, s Session) ([]Response, error) {
 	out := make([]Response, len(s.Trials))
 	for l, t := range s.Trials {
 		v := float32(-65)
@@ -75,7 +75,7 @@ func TestXORVerdict(t *testing.T) {
 		}, 0, false},
 		{"sum", func(e []Event) int { return int(sum(e) / 10) }, 0, false},
 	} {
-		r, err := Run(context.Background(), "xor", &stub{dendrite(10), c.spikes, c.held}, Options{Seed: 1})
+		r, err := Run(context.Background(), "xor", &counter{dendrite(10), c.spikes, c.held}, Options{Seed: 1})
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		} else if *r.Verdict != c.want {
