@@ -139,7 +139,7 @@ func (d *cpuDevice) Run(ctx context.Context, p *Program, b *Batch) error {
 	if fail != nil {
 		return fail
 	}
-	b.gatherSpikes(spikes)
+	b.gatherSpikes(spikes, cells.Lanes)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"neq/cuda/kernels/cells"
 	"neq/cuda/kernels/trees"
 )
 
@@ -33,7 +34,7 @@ func (d *cpuDevice) runTree(ctx context.Context, p *Program, b *Batch) error {
 	records := b.Steps / b.Every
 	b.allocate(records)
 	blocks := (b.Lanes + lanes - 1) / lanes
-	spikes := make([][]trees.Spike, blocks)
+	spikes := make([][]cells.Spike, blocks)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var (
@@ -82,7 +83,7 @@ func (d *cpuDevice) runTree(ctx context.Context, p *Program, b *Batch) error {
 	if fail != nil {
 		return fail
 	}
-	b.gatherTreeSpikes(spikes, lanes)
+	b.gatherSpikes(spikes, lanes)
 	return nil
 }
 
@@ -131,7 +132,7 @@ type treeWorker struct {
 	records int
 	sources []source
 	current []trees.Current
-	spikes  []trees.Spike
+	spikes  []cells.Spike
 }
 
 // inject fills in the currents of each lane from step s on and returns the step, at most to, up to which they hold.
@@ -163,7 +164,7 @@ func (w *treeWorker) inject(lane0, lanes, s, to int) int {
 }
 
 // run integrates the block that begins at lane0 and returns its spikes, lane by lane.
-func (w *treeWorker) run(ctx context.Context, lane0 int) ([]trees.Spike, error) {
+func (w *treeWorker) run(ctx context.Context, lane0 int) ([]cells.Spike, error) {
 	p, b := w.p, w.b
 	lanes := min(w.blk.Lanes, b.Lanes-lane0)
 	offset := b.Events.Offset[lane0 : lane0+lanes+1]
@@ -199,44 +200,9 @@ func (w *treeWorker) run(ctx context.Context, lane0 int) ([]trees.Spike, error) 
 			if perLane[sp.Lane]++; perLane[sp.Lane] > most {
 				return nil, &LaneError{lane0 + int(sp.Lane), fmt.Sprintf("%d spikes by %.4g ms, more than one per ms: lower its drive", perLane[sp.Lane], sp.Time)}
 			}
-			w.spikes = append(w.spikes, sp)
+			w.spikes = append(w.spikes, cells.Spike(sp))
 		}
 		s = done
 	}
-	return treeByLane(w.spikes, lanes), nil
-}
-
-// treeByLane sorts a block's spikes by lane, those of a lane in their own order.
-func treeByLane(spikes []trees.Spike, lanes int) []trees.Spike {
-	start := make([]int, lanes+1)
-	for _, s := range spikes {
-		start[s.Lane+1]++
-	}
-	for l := range lanes {
-		start[l+1] += start[l]
-	}
-	out := make([]trees.Spike, len(spikes))
-	for _, s := range spikes {
-		out[start[s.Lane]] = s
-		start[s.Lane]++
-	}
-	return out
-}
-
-// gatherTreeSpikes joins the spikes of all blocks.
-func (b *Batch) gatherTreeSpikes(blocks [][]trees.Spike, lanes int) {
-	if len(b.SpikeStart) != b.Lanes+1 {
-		b.SpikeStart = make([]int64, b.Lanes+1)
-	}
-	clear(b.SpikeStart)
-	b.SpikeTime = b.SpikeTime[:0]
-	for i, spikes := range blocks {
-		for _, s := range spikes {
-			b.SpikeStart[i*lanes+int(s.Lane)+1]++
-			b.SpikeTime = append(b.SpikeTime, s.Time)
-		}
-	}
-	for l := range b.Lanes {
-		b.SpikeStart[l+1] += b.SpikeStart[l]
-	}
+	return byLane(w.spikes, lanes), nil
 }

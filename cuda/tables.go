@@ -122,8 +122,8 @@ func (b *Batch) allocate(records int) {
 	}
 }
 
-// gatherSpikes joins the spikes of all blocks.
-func (b *Batch) gatherSpikes(blocks [][]cells.Spike) {
+// gatherSpikes joins the spikes of all blocks of so many lanes.
+func (b *Batch) gatherSpikes(blocks [][]cells.Spike, lanes int) {
 	if len(b.SpikeStart) != b.Lanes+1 {
 		b.SpikeStart = make([]int64, b.Lanes+1)
 	}
@@ -135,7 +135,7 @@ func (b *Batch) gatherSpikes(blocks [][]cells.Spike) {
 	b.SpikeTime = slices.Grow(b.SpikeTime[:0], n)
 	for i, spikes := range blocks {
 		for _, s := range spikes {
-			b.SpikeStart[i*cells.Lanes+int(s.Lane)+1]++
+			b.SpikeStart[i*lanes+int(s.Lane)+1]++
 			b.SpikeTime = append(b.SpikeTime, s.Time)
 		}
 	}

@@ -11,69 +11,14 @@
 #include "adex.h"
 #include "hh.h"
 #include "pospischil.h"
-#include <stdlib.h>
-#if defined(__x86_64__)
-#include <xmmintrin.h>
-#endif
+#include "flush.h"
 
 #define L CELLS_LANES
 
-// Flush denormals to zero: decaying synapses park there, and are 16 times slower for it. Returns what to restore.
-static unsigned flush_on(void) {
-#if defined(__x86_64__)
-  unsigned old = _mm_getcsr();
-  _mm_setcsr(old | 0x8040);
-  return old;
-#elif defined(__aarch64__)
-  unsigned long old;
-  __asm__ volatile("mrs %0, fpcr" : "=r"(old));
-  __asm__ volatile("msr fpcr, %0" ::"r"(old | (1ul << 24)));
-  return (unsigned)old;
-#else
-  return 0;
-#endif
-}
-static void flush_restore(unsigned old) {
-#if defined(__x86_64__)
-  _mm_setcsr(old);
-#elif defined(__aarch64__)
-  __asm__ volatile("msr fpcr, %0" ::"r"((unsigned long)old));
-#else
-  (void)old;
-#endif
-}
-
-// sort_events puts the events of steps [from, to) in order of step, those of a lane in their own order.
-static int sort_events(cells_block *b, int64_t from, int64_t to, int lanes, const int64_t *offset,
-                       const int32_t *step, const uint16_t *receptor, const float *weight) {
-  int32_t *first = b->first;
-  int64_t n = 0, span = to - from;
-  for (int64_t s = 0; s <= span + 1; s++) first[s] = 0;
-  for (int l = 0; l < lanes; l++)
-    for (int64_t e = b->cursor[l]; e < offset[l + 1] && step[e] < to; e++, n++) first[step[e] - from + 2]++;
-  if (n > b->sorted_capacity) {
-    cells_event *grown = realloc(b->sorted, sizeof(cells_event) * (size_t)(n + n / 2));
-    if (!grown) return 0;
-    b->sorted = grown, b->sorted_capacity = n + n / 2;
-  }
-  for (int64_t s = 2; s <= span + 1; s++) first[s] += first[s - 1];
-  for (int l = 0; l < lanes; l++)
-    for (int64_t e = b->cursor[l]; e < offset[l + 1] && step[e] < to; e++) {
-      cells_event x = {weight[e], (uint16_t)l, receptor[e]};
-      b->sorted[first[step[e] - from + 1]++] = x;
-    }
-  return 1; // first[s]: first event of step from+s
-}
-
-static void advance_cursors(cells_block *b, int64_t to, int lanes, const int64_t *offset, const int32_t *step) {
-  for (int l = 0; l < lanes; l++)
-    while (b->cursor[l] < offset[l + 1] && step[b->cursor[l]] < to) b->cursor[l]++;
-}
-
-static void push_spike(cells_block *b, double time, int lane) {
-  cells_spike x = {time, lane};
-  b->spikes[b->nspikes++] = x;
-}
+#define BLOCK cells_block
+#define EVENT cells_event
+#define SPIKE cells_spike
+#include "block.h"
 
 // receptors_step adds all open receptors up into g and ge and decays them.
 FN void receptors_step(const cells_program *p, const real *v, real *a, real *restrict g, real *restrict ge) {

@@ -9,37 +9,10 @@
 #include "direct.h"
 #include <stdlib.h>
 
-// sort_events puts the events of steps [from, to) in order of step, those of a lane in their own order.
-static int sort_events(trees_block *b, int64_t from, int64_t to, int lanes, const int64_t *offset, const int32_t *step,
-                       const uint16_t *receptor, const float *weight) {
-  int32_t *first = b->first;
-  int64_t n = 0, span = to - from;
-  for (int64_t s = 0; s <= span + 1; s++) first[s] = 0;
-  for (int l = 0; l < lanes; l++)
-    for (int64_t e = b->cursor[l]; e < offset[l + 1] && step[e] < to; e++, n++) first[step[e] - from + 2]++;
-  if (n > b->sorted_capacity) {
-    trees_event *grown = realloc(b->sorted, sizeof(trees_event) * (size_t)(n + n / 2));
-    if (!grown) return 0;
-    b->sorted = grown, b->sorted_capacity = n + n / 2;
-  }
-  for (int64_t s = 2; s <= span + 1; s++) first[s] += first[s - 1];
-  for (int l = 0; l < lanes; l++)
-    for (int64_t e = b->cursor[l]; e < offset[l + 1] && step[e] < to; e++) {
-      trees_event x = {weight[e], (uint16_t)l, receptor[e]};
-      b->sorted[first[step[e] - from + 1]++] = x;
-    }
-  return 1; // first[s]: first event of step from+s
-}
-
-static void advance_cursors(trees_block *b, int64_t to, int lanes, const int64_t *offset, const int32_t *step) {
-  for (int l = 0; l < lanes; l++)
-    while (b->cursor[l] < offset[l + 1] && step[b->cursor[l]] < to) b->cursor[l]++;
-}
-
-static void push_spike(trees_block *b, double time, int lane) {
-  trees_spike x = {time, lane};
-  b->spikes[b->nspikes++] = x;
-}
+#define BLOCK trees_block
+#define EVENT trees_event
+#define SPIKE trees_spike
+#include "block.h"
 
 // deliver opens the synapses that the events of a step drive.
 FN void deliver(const trees_program *p, trees_block *b, int64_t s, int phase, real *state, const int lanes) {

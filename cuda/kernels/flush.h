@@ -1,6 +1,6 @@
 // Flush denormals to zero: decaying synapses park there, and are 16 times slower for it. flush_on returns what to restore.
-#ifndef NEQ_TREES_FLUSH_H
-#define NEQ_TREES_FLUSH_H
+#ifndef NEQ_FLUSH_H
+#define NEQ_FLUSH_H
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
