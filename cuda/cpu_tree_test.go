@@ -15,9 +15,10 @@ import (
 func TestTreePlacement(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 4))
 	for _, isa := range CPUISAs() {
-		for precision := range Float64 + 1 {
+		for k := range 6 {
+			precision, solver := Precision(k%2), Solver(k/2)
 			p := randomTree(r, 9, false)
-			p.Precision, p.Solver = precision, Solver(r.IntN(2))
+			p.Precision, p.Solver = precision, solver
 			b := randomBatch(r, p, 70, 240)
 			runTreeTest(t, p, b, isa, 1)
 			whole := b.Trace
@@ -25,7 +26,7 @@ func TestTreePlacement(t *testing.T) {
 			runTreeTest(t, p, b, isa, 3)
 			for i := range whole {
 				if !slices.Equal(whole[i], b.Trace[i]) || len(b.SpikeTime) != spikes {
-					t.Fatalf("%s, precision %d: three threads record something else", isa, precision)
+					t.Fatalf("%s, precision %d, %v: three threads record something else", isa, precision, solver)
 				}
 			}
 			for _, k := range []struct{ first, lanes int }{{3, 1}, {17, 40}, {69, 1}} {
@@ -43,7 +44,7 @@ func TestTreePlacement(t *testing.T) {
 				records := b.Steps / b.Every
 				for i := range whole {
 					if !slices.Equal(part.Trace[i], whole[i][k.first*records:(k.first+k.lanes)*records]) {
-						t.Fatalf("%s, precision %d: lanes %d to %d alone record something else", isa, precision, k.first, k.first+k.lanes)
+						t.Fatalf("%s, precision %d, %v: lanes %d to %d alone record something else", isa, precision, solver, k.first, k.first+k.lanes)
 					}
 				}
 			}
@@ -182,7 +183,7 @@ func TestTreeFloat32(t *testing.T) {
 					in.Params[0] = 0
 				}
 			}
-			p.Solver = Solver(seed % 2)
+			p.Solver = Solver(seed % 3)
 			b := randomBatch(r, p, 20, 800)
 			b.Current = nil
 			for i := range b.Events.Weight {

@@ -3,7 +3,10 @@
 // what a neuron is beyond a program's tables.
 package cuda
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Device integrates batches of cells. Implementations: the CPU (NewCPU); the GPU comes with cuda/driver.
 // The bytes of a result depend on the program and the batch's contents alone: never on the number of
@@ -30,11 +33,21 @@ const (
 type Solver int
 
 // Euler is implicit Euler with cnexp gates, as in NEURON's fixed step; Staggered is the second-order
-// Crank-Nicolson step with gates at half steps. Models with a closed-form step ignore it.
+// Crank-Nicolson step with gates at half steps; TwoStage, of cells with dendrites alone, is second-order too, but
+// L-stable: what is stiff decays where Crank-Nicolson rings. Models with a closed-form step ignore it.
 const (
 	Euler Solver = iota
 	Staggered
+	TwoStage
 )
+
+// String is the name of a solver in configurations.
+func (s Solver) String() string {
+	if s < Euler || s > TwoStage {
+		return fmt.Sprintf("solver %d", int(s))
+	}
+	return [...]string{"euler", "staggered", "two-stage"}[s]
+}
 
 // ReceptorKind says how a receptor turns its events into current.
 type ReceptorKind int

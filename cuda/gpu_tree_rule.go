@@ -34,7 +34,7 @@ func treeEstimate(g *trees.GPU, info driver.DeviceInfo) (thread, block, far floa
 			return 0
 		}
 		blocks := float64(min(ruleBlocks, (info.SharedOptIn+ruleReserved)/(shared+ruleReserved)))
-		latency := float64(ruleBarrier * (3*len(g.Rounds) + 4))
+		latency := float64(ruleBarrier * (3*len(g.Rounds) + 4 + (g.Stages-1)*(2*len(g.Rounds)+2)))
 		// A node takes some 20 instructions beside its operations, and as many again in the solver.
 		busy := float64(ruleOperation*g.Operations+40*g.Nodes) / ruleLanes
 		return float64(info.Multiprocessors) * ruleClock * blocks / max(latency+ruleAlone*busy, blocks*busy)

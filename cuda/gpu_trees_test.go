@@ -39,7 +39,7 @@ func TestGPUTrees(t *testing.T) {
 			for seed := range uint64(8) {
 				r := rand.New(rand.NewPCG(seed, 9))
 				p := randomTree(r, []int{1, 2, 40, 9, 17, 25, 33, 70}[seed], seed == 3)
-				p.Solver, p.Tree.Peak = Solver(seed%2), seed%4 >= 2
+				p.Solver, p.Tree.Peak = Solver(seed%3), seed%4 >= 2
 				if seed >= 5 {
 					p.recordStates()
 				}
@@ -96,6 +96,7 @@ func TestGPUTreeBarriers(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(3, 3))
 	p := randomTree(r, 60, false)
+	p.Solver = TwoStage
 	for _, which := range []TreeKernel{TreeBlock, TreeBlockFar} {
 		d := fakeGPU(t, GPUOptions{Trees: which})
 		b := randomBatch(r, p, 3, 200)

@@ -99,7 +99,7 @@ func TestRallpackPassive(t *testing.T) {
 		{"2", rallpackTree(), 0.08, 0.1 * 4000 / (math.Pi * 256 / 4), [2]float64{-40.1270, -40.2066}},
 	} {
 		for precision := range Float64 + 1 {
-			for solver := range Staggered + 1 {
+			for solver := range TwoStage + 1 {
 				k.p.Precision, k.p.Solver = precision, solver
 				b := &Batch{Lanes: 1, Steps: 5001, Every: 20, Record: []int{0, 1}, Current: []Current{{To: 5001, Amp: []float32{0.1}}}}
 				runTreeTest(t, k.p, b, "", 1)

@@ -26,6 +26,8 @@ func (p *Program) check() error {
 		return fmt.Errorf("cuda: program: dt %v ms: want a positive number", p.Dt)
 	case len(p.Receptors) > MaxReceptors:
 		return fmt.Errorf("cuda: program: %d receptors, at most %d", len(p.Receptors), MaxReceptors)
+	case p.Solver != Euler && p.Solver != Staggered:
+		return fmt.Errorf("cuda: program: kernel %s with solver %v: want euler or staggered; two-stage is for cells with dendrites", p.Kernel, p.Solver)
 	}
 	for i, r := range p.Receptors {
 		if r.Kind != Delta && (!(r.Decay > 0) || r.Rise < 0 || r.Rise >= r.Decay) {

@@ -5,8 +5,8 @@ package cuda
 //
 // One step, as NEURON's fixed step: the events due before its middle are delivered; every mechanism gives its current
 // and its slope dI/dv at the old voltage and gates; the tree is solved for the new voltage (implicit Euler, or
-// Crank-Nicolson by a half step with Staggered); synapses decay; gates advance at the new voltage (cnexp), a
-// calcium pool with the calcium current of the start of the step.
+// Crank-Nicolson by a half step with Staggered, two L-stable stages with TwoStage); synapses decay; gates advance at the
+// new voltage (cnexp), a calcium pool with the calcium current of the start of the step.
 type Tree struct {
 	Parent    []int32   // [nodes] Parent[0] is -1; else Parent[i] < i
 	Axial     []float64 // [nodes] conductance to the parent (uS); Axial[0] is not used

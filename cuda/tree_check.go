@@ -19,6 +19,8 @@ func (p *Program) checkTree() error {
 		return fmt.Errorf("cuda: program: a tree has neither kernel, parameters, receptors nor initial values of its own")
 	case !(p.Dt > 0) || math.IsInf(p.Dt, 0):
 		return fmt.Errorf("cuda: program: dt %v ms: want a positive number", p.Dt)
+	case p.Solver < Euler || p.Solver > TwoStage:
+		return fmt.Errorf("cuda: program: %v: want euler, staggered or two-stage", p.Solver)
 	case n == 0 || n > math.MaxInt32/8:
 		return fmt.Errorf("cuda: tree: %d nodes: want 1 to %d", n, math.MaxInt32/8)
 	case len(t.Axial) != n || len(t.Capacity) != n || len(t.Area) != n:
@@ -39,6 +41,8 @@ func (p *Program) checkTree() error {
 			return fmt.Errorf("cuda: tree: parent of node %d is %d: want a node before it", i, t.Parent[i])
 		case i > 0 && (!(t.Axial[i] > 0) || !finite(t.Axial[i])):
 			return fmt.Errorf("cuda: tree: axial conductance of node %d is %v uS: want a positive number", i, t.Axial[i])
+		case i > 0 && p.Solver == TwoStage && t.Axial[i] < 1e-30:
+			return fmt.Errorf("cuda: tree: axial conductance of node %d is %v uS: the two-stage solver wants 1e-30 or more", i, t.Axial[i])
 		case !(t.Capacity[i] >= 0) || !finite(t.Capacity[i]) || !(t.Area[i] >= 0) || !finite(t.Area[i]):
 			return fmt.Errorf("cuda: tree: node %d has %v nF and %v um2: want numbers from 0 up", i, t.Capacity[i], t.Area[i])
 		}
@@ -156,7 +160,7 @@ func (b *Batch) checkTree(p *Program) error {
 // cell turns a checked program into what the kernels take.
 func (p *Program) cell(b *Batch) (*trees.Cell, error) {
 	t := p.Tree
-	c := &trees.Cell{Wide: p.Precision == Float64, Staggered: p.Solver == Staggered, Dt: p.Dt, Threshold: p.Threshold,
+	c := &trees.Cell{Wide: p.Precision == Float64, Staggered: p.Solver != Euler, TwoStage: p.Solver == TwoStage, Dt: p.Dt, Threshold: p.Threshold,
 		Voltage: t.Voltage, Parent: t.Parent, Axial: t.Axial, Capacity: t.Capacity, Every: b.Every}
 	if t.Peak {
 		c.PeakEvery = max(1, int(math.Floor(0.125/p.Dt+1e-9)))

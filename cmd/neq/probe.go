@@ -164,8 +164,10 @@ func compileProbed(x *experiment.Config, dir string) (*neuron.Cell, error) {
 	case "euler":
 	case "staggered":
 		o.Solver = cuda.Staggered
+	case "two-stage":
+		o.Solver = cuda.TwoStage
 	default:
-		return nil, usage("simulation.solver: %q: euler or staggered", x.Simulation.Solver)
+		return nil, usage("simulation.solver: %q: euler, staggered or two-stage", x.Simulation.Solver)
 	}
 	switch x.Simulation.Precision {
 	case "", "float32":

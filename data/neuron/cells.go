@@ -84,8 +84,11 @@ func builtIn(name string) (Model, error) {
 	}
 	if f.Dt != 0 {
 		m.DefaultDt, m.DefaultSolver = f.Dt, cuda.Euler
-		if f.Solver == "staggered" {
+		switch f.Solver {
+		case "staggered":
 			m.DefaultSolver = cuda.Staggered
+		case "two-stage":
+			m.DefaultSolver = cuda.TwoStage
 		}
 	}
 	for _, p := range f.Parameters {

@@ -20,6 +20,9 @@ func Compile(cfg Config, o Options) (*Cell, error) {
 	if k := cfg.described(); k != "" {
 		return nil, keyError("neuron."+k, "belongs to a cell with dendrites; %s is a point neuron", m.Name)
 	}
+	if o.Solver == cuda.TwoStage {
+		return nil, keyError("solver", "two-stage is for cells with dendrites; %s is a point neuron: euler or staggered", m.Name)
+	}
 	p, err := m.values(cfg.Set, cfg.Parameters)
 	if err != nil {
 		return nil, err

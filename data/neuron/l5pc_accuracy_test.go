@@ -199,10 +199,10 @@ func TestL5PCAccuracyTable(t *testing.T) {
 		}
 		row("NEURON euler "+run[5:]+" float64", all)
 	}
-	for _, solver := range []cuda.Solver{cuda.Euler, cuda.Staggered} {
+	for _, solver := range []cuda.Solver{cuda.Euler, cuda.Staggered, cuda.TwoStage} {
 		for _, dt := range []float64{0.025, 0.05, 0.1} {
 			for _, precision := range []cuda.Precision{cuda.Float64, cuda.Float32} {
-				name := fmt.Sprintf("neq %s %g float%d", []string{"euler", "staggered"}[solver], dt, 64-32*int(1-precision))
+				name := fmt.Sprintf("neq %v %g float%d", solver, dt, 64-32*int(1-precision))
 				row(name, accuracyOf(t, dev, Options{Dt: dt, Solver: solver, Precision: precision}))
 			}
 		}

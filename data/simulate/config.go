@@ -27,7 +27,7 @@ type Config struct {
 // Simulation is the `simulation:` section of a configuration.
 type Simulation struct {
 	Dt              float64  `yaml:"dt_ms,omitempty" json:"dt_ms,omitempty"`         // default: the model's own
-	Solver          string   `yaml:"solver,omitempty" json:"solver,omitempty"`       // euler (default) or staggered
+	Solver          string   `yaml:"solver,omitempty" json:"solver,omitempty"`       // euler, staggered or two-stage; default: the model's own
 	Precision       string   `yaml:"precision,omitempty" json:"precision,omitempty"` // float32 (default) or float64
 	Duration        int      `yaml:"duration_ms" json:"duration_ms"`
 	Samples         Samples  `yaml:"samples" json:"samples"`
@@ -86,7 +86,7 @@ func choice(key, value string, names ...string) (int, error) {
 // the key they are about.
 func NewPlan(c Config, version, dir string) (*Plan, error) {
 	s := &c.Simulation
-	solver, err := choice("simulation.solver", s.Solver, "euler", "staggered")
+	solver, err := choice("simulation.solver", s.Solver, "euler", "staggered", "two-stage")
 	if err != nil {
 		return nil, err
 	}

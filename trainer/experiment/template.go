@@ -134,8 +134,8 @@ func Template(model string) (string, error) {
 	p("simulation:")
 	p("  dt_ms: %g    # time step", m.DefaultDt)
 	solver, other := "euler", "staggered: second order in the time step"
-	if m.DefaultSolver == cuda.Staggered {
-		solver, other = "staggered", "euler: first order in the time step"
+	if m.DefaultSolver != cuda.Euler {
+		solver, other = m.DefaultSolver.String(), "euler: first order in the time step"
 	}
 	p("  solver: %s    # or %s", solver, other)
 	p("  precision: float32    # or float64, for reference runs")

@@ -48,8 +48,11 @@ func NewNeuron(name string, cell *neuron.Cell, device cuda.Device) *Neuron {
 	if p.Precision == cuda.Float64 {
 		arithmetic = "double precision"
 	}
-	if p.Solver == cuda.Staggered {
+	switch p.Solver {
+	case cuda.Staggered:
 		arithmetic += ", second-order staggered step"
+	case cuda.TwoStage:
+		arithmetic += ", second-order step of two stages"
 	}
 	n.about.Facts = append(n.about.Facts, Fact{"Arithmetic", arithmetic})
 	for i, s := range p.States {

@@ -17,7 +17,7 @@ FN void block_run(const trees_cell *p, const trees_block_tables *t, const trees_
   real *const far = a->state + (int64_t)l * slots, *const state = near ? SHARED + BLOCK_ARRAYS * n : far;
   real *const solver = a->solver + (int64_t)l * n, *const peak = a->peak + 2 * (int64_t)l;
   const real *const constant = t->constant;
-  const real dt = (real)p->dt, twice = p->staggered ? 2 : 1, past = p->staggered ? (real)0.5 : 0, threshold = (real)p->threshold;
+  const real dt = (real)p->dt, twice = p->staggered && p->stages == 1 ? 2 : 1, past = p->staggered ? (real)0.5 : 0, threshold = (real)p->threshold;
   const int root = t->root, every = p->every;
   ALL(i, n) v[i] = first ? (real)p->voltage : solver[i];
   if (near || first) ALL(i, slots) state[i] = first ? (real)p->initial[i] : far[i];
@@ -98,48 +98,58 @@ FN void block_run(const trees_cell *p, const trees_block_tables *t, const trees_
       due = due < end - every ? due + every : TREES_NEVER;
     }
 
-    for (int w = 0; w < t->rounds; w++) {
-      const trees_round q = t->round[w];
-      ALL(i, q.aways) {
-        const trees_away x = t->away[q.away + i];
-        const real up = edge[x.node], down = x.child >= 0 ? edge[x.child] : 0, inverse = (real)1 / (e[x.node] + up + down);
-        f[x.node] = up * inverse, k[x.node] = down * inverse;
-      }
-      BARRIER
-      ALL(i, q.stayed) {
-        const trees_stays x = t->stays[q.stays + i];
-        real sum = e[x.node], res = r[x.node];
-        if (x.parent >= 0) {
-          sum += k[x.parent] * e[x.parent], res += k[x.parent] * r[x.parent];
-          edge[x.node] = k[x.parent] * edge[x.parent];
-        }
-        for (int c = x.from; c < x.to; c++) {
-          const int gone = t->gone[c];
-          sum += f[gone] * e[gone], res += f[gone] * r[gone];
-        }
-        e[x.node] = sum, r[x.node] = res;
-      }
-      BARRIER
-    }
-    // r becomes dv, from the root, in the rounds' opposite order.
-    ONE r[root] = r[root] / e[root];
-    BARRIER
-    for (int w = t->rounds - 1; w >= 0; w--) {
-      const trees_round q = t->round[w];
-      ALL(i, q.aways) {
-        const trees_away x = t->away[q.away + i];
-        const real up = edge[x.node], fp = f[x.node], fk = k[x.node];
-        // 1/D is fp/a_p: every node that is gone had a parent
-        real dv = r[x.node] * (fp / up) + fp * r[x.parent];
-        if (x.child >= 0) dv += fk * r[x.child];
-        r[x.node] = dv;
-      }
-      BARRIER
-    }
+    // The elimination, once for each stage (step.h): the second finds f, k, the edges and the root's e as the first left them.
     const real old = v[root];
-    BARRIER
-    ALL(i, n) v[i] += twice * r[i];
-    BARRIER
+    for (int stage = 0; stage < p->stages; stage++) {
+      for (int w = 0; w < t->rounds; w++) {
+        const trees_round q = t->round[w];
+        if (stage == 0) {
+          ALL(i, q.aways) {
+            const trees_away x = t->away[q.away + i];
+            const real up = edge[x.node], down = x.child >= 0 ? edge[x.child] : 0, inverse = (real)1 / (e[x.node] + up + down);
+            f[x.node] = up * inverse, k[x.node] = down * inverse;
+          }
+          BARRIER
+        }
+        ALL(i, q.stayed) {
+          const trees_stays x = t->stays[q.stays + i];
+          real sum = e[x.node], res = r[x.node];
+          if (x.parent >= 0) {
+            sum += k[x.parent] * e[x.parent], res += k[x.parent] * r[x.parent];
+            if (stage == 0) edge[x.node] = k[x.parent] * edge[x.parent];
+          }
+          for (int c = x.from; c < x.to; c++) {
+            const int gone = t->gone[c];
+            sum += f[gone] * e[gone], res += f[gone] * r[gone];
+          }
+          r[x.node] = res;
+          if (stage == 0) e[x.node] = sum;
+        }
+        BARRIER
+      }
+      // r becomes the change of v, from the root, in the rounds' opposite order.
+      ONE r[root] = r[root] / e[root];
+      BARRIER
+      for (int w = t->rounds - 1; w >= 0; w--) {
+        const trees_round q = t->round[w];
+        ALL(i, q.aways) {
+          const trees_away x = t->away[q.away + i];
+          const real up = edge[x.node], fp = f[x.node], fk = k[x.node];
+          // 1/D is fp/a_p: every node that is gone had a parent
+          real dv = r[x.node] * (fp / up) + fp * r[x.parent];
+          if (x.child >= 0) dv += fk * r[x.child];
+          r[x.node] = dv;
+        }
+        BARRIER
+      }
+      const real weight = stage ? (real)TREES_SECOND : twice;
+      const int more = stage + 1 < p->stages;
+      ALL(i, n) {
+        v[i] += weight * r[i];
+        if (more) r[i] *= constant[TREES_CHARGE * n + i];
+      }
+      BARRIER
+    }
     const real now = v[root];
     if (p->peak) {
       if ((s + 1) % p->peak_every == 0) {

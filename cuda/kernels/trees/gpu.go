@@ -53,6 +53,7 @@ type GPU struct {
 	Groups                int     // of a block's nodes; 0 where there are more than MaxBlockNodes
 	Depth                 int
 	Operations            int // of all nodes
+	Stages                int // solves of a step
 	Words                 []uint64
 
 	program                      [C.sizeof_trees_cell]byte
@@ -106,7 +107,7 @@ func NewGPU(cell *Cell) (*GPU, error) {
 	}
 	defer p.Free()
 	c := p.c
-	g := &GPU{Wide: cell.Wide, Nodes: int(c.nodes), Slots: int(c.slots), Records: int(c.nrecord), Operations: int(c.ops), Depth: Depth(cell.Parent)}
+	g := &GPU{Wide: cell.Wide, Nodes: int(c.nodes), Slots: int(c.slots), Records: int(c.nrecord), Operations: int(c.ops), Stages: int(c.stages), Depth: Depth(cell.Parent)}
 	a := &arena{}
 	n, pairs := int(c.nodes), int(c.period)*int(c.classes)*2
 	width := 4
@@ -117,7 +118,7 @@ func NewGPU(cell *Cell) (*GPU, error) {
 	whole := func(at *[]address, field uintptr, table int) { *at = append(*at, address{int(field), table}) }
 	cc := C.trees_cell{nodes: C.int32_t(c.nodes), ops: C.int32_t(c.ops), slots: C.int32_t(c.slots), rows: C.int32_t(c.rows), classes: C.int32_t(c.classes),
 		period: C.int32_t(c.period), drives: C.int32_t(c.drives), receptors: C.int32_t(c.receptors), nrecord: C.int32_t(c.nrecord), every: C.int32_t(c.every),
-		peak: C.int32_t(c.peak), peak_every: C.int32_t(c.peak_every), staggered: C.int32_t(c.staggered), dt: c.dt, threshold: c.threshold, voltage: c.voltage}
+		peak: C.int32_t(c.peak), peak_every: C.int32_t(c.peak_every), staggered: C.int32_t(c.staggered), stages: C.int32_t(c.stages), dt: c.dt, threshold: c.threshold, voltage: c.voltage}
 	g.program = *(*[C.sizeof_trees_cell]byte)(unsafe.Pointer(&cc))
 	kinds, err := g.operations(c)
 	if err != nil {

@@ -75,6 +75,12 @@ func (g *GPU) count(c *C.trees_program, kinds []operation) {
 		if node.flags&C.TREES_SAVE != 0 {
 			g.written++
 		}
+		if c.stages == 2 { // up: a change of v more; down: two read, one written; up again
+			g.read, g.written = g.read+5, g.written+3
+			if node.flags&C.TREES_NEXT == 0 {
+				g.read, g.written = g.read+2, g.written+1
+			}
+		}
 	}
 }
 

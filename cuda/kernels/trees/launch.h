@@ -6,7 +6,7 @@
 
 // A compiled cell as both kernels take it: trees_program without what the GPU has no use for.
 typedef struct {
-  int32_t nodes, ops, slots, rows, classes, period, drives, receptors, nrecord, every, peak, peak_every, staggered, pad;
+  int32_t nodes, ops, slots, rows, classes, period, drives, receptors, nrecord, every, peak, peak_every, staggered, stages;
   double dt, threshold, voltage;
   const trees_node *node;
   const trees_op *op; // op is one of those below

@@ -17,6 +17,7 @@ import (
 // order of nodes. Units as in cuda.Tree.
 type Cell struct {
 	Wide, Staggered bool
+	TwoStage        bool // of a staggered step: two L-stable stages in place of Crank-Nicolson's half step
 	Dt, Threshold   float64
 	Voltage         float64
 	PeakEvery       int // samples of a peak are so many steps apart; 0: a spike is an upward crossing
@@ -124,7 +125,7 @@ func NewProgram(cell *Cell, isa cells.ISA) (*Program, error) {
 		rows: C.int(len(m.rows)), tables: C.int(len(m.tables)), links: C.int(len(m.links)), synapses: C.int(len(m.synapse)), classes: C.int(len(m.classes)), period: C.int(period),
 		drives: C.int(drives), receptors: C.int(len(cell.Receptors)), nrecord: C.int(len(cell.Record)),
 		every: C.int(cell.Every), peak: flag(cell.PeakEvery > 0), peak_every: C.int(max(1, cell.PeakEvery)),
-		staggered: flag(cell.Staggered), dt: C.double(cell.Dt), threshold: C.double(cell.Threshold), voltage: C.double(cell.Voltage)}
+		staggered: flag(cell.Staggered), stages: 1 + flag(cell.TwoStage), dt: C.double(cell.Dt), threshold: C.double(cell.Threshold), voltage: C.double(cell.Voltage)}
 	p.c = C.trees_program_new(&sizes, p.wide)
 	if p.c == nil {
 		return nil, errMemory
@@ -288,13 +289,20 @@ func (m *maker) nodes() {
 		}
 		up.flags |= C.TREES_SUMS | C.TREES_SAVE
 	}
-	half := m.cell.Dt
-	if m.cell.Staggered {
-		half /= 2
+	h := m.cell.Dt // of a solve
+	switch {
+	case m.cell.TwoStage:
+		h *= 1 - math.Sqrt2/2
+	case m.cell.Staggered:
+		h /= 2
 	}
 	constant := make([]float64, 0, C.TREES_CONSTANTS*n)
 	for i := range n {
-		constant = append(constant, m.cell.Axial[i], m.cell.Capacity[i]/half, m.leak[i][0], m.leak[i][1])
+		resistance := 1.0
+		if i > 0 {
+			resistance = 1 / m.cell.Axial[i]
+		}
+		constant = append(constant, m.cell.Axial[i], m.cell.Capacity[i]/h, m.leak[i][0], m.leak[i][1], resistance)
 	}
 	m.program.reals(m.program.c.constant, constant)
 }

@@ -6,11 +6,56 @@
 // nothing cancels in float32 and the resting state does not depend on the rounding of the matrix:
 //   (e + a) dv - a dv_parent = r,   r = ge - g v + a (v_parent - v) + sum over children (f r - flux)
 //   q = r / (e + a),  f = a / (e + a)        up, from the root:  dv = q + f dv_parent
+// Crank-Nicolson takes dt/2 here and adds 2 dv. Two L-stable stages of second order (SDIRK: Alexander 1977, SIAM J Numer Anal
+// 14:1006) take h = (1 - 1/sqrt 2) dt: with M the matrix above, M d = r and M w = (C/h) d, then v += d + (1 + sqrt 2) w. No
+// mechanism is asked again: f is there and 1/(e + a) is f/a, so w costs the right-hand side's way down and one more way up.
+//
 // Synapses are a = exp(-t/decay), b = exp(-t/rise) and never written but by events: what is stored is their value over
 // the common decay since the last renewal, every `period` steps. So six of the states of a segment are read, not written.
 enum { STEP(lanes_) = U * W };
 #define B STEP(lanes_)
 #define EACH for (int u = 0; u < U; u++)
+
+// second takes a step of two stages from the elimination of the first, kept as q and f (of the root 1/e), to the new v.
+static void STEP(second)(const trees_program *p, real *solver) {
+  const trees_node *const node = p->node;
+  const real *const constant = p->constant;
+  const real share = (real)TREES_SECOND;
+  V d[U], carried[U];
+  for (int i = 0; i < p->nodes; i++) {
+    real *const x = solver + (size_t)i * 3 * B;
+    if (i == 0) EACH d[u] = (V){};
+    else if (!(node[i].flags & TREES_NEXT)) EACH d[u] = load(solver + ((size_t)node[i].parent * 3 + 1) * B + u * W);
+    EACH {
+      d[u] = load(x + B + u * W) + load(x + 2 * B + u * W) * d[u];
+      store(x + B + u * W, d[u]), store(x + u * W, load(x + u * W) + d[u]);
+    }
+  }
+  // Down: r of the second stage is (C/h) d and what children add; the first that is not the node after it puts both in d's place.
+  for (int i = p->nodes - 1; i >= 0; i--) {
+    real *const x = solver + (size_t)i * 3 * B;
+    const real *const k = constant + (size_t)i * TREES_CONSTANTS;
+    const int flags = node[i].flags;
+    const V resistance = all(k[TREES_RESISTANCE]);
+    const V charge = all(flags & TREES_SUMS ? 1 : k[TREES_CHARGE]);
+    V r[U];
+    EACH r[u] = charge * load(x + B + u * W);
+    if (flags & TREES_CARRIED) EACH r[u] += carried[u];
+    EACH carried[u] = r[u] * load(x + 2 * B + u * W), store(x + B + u * W, carried[u] * resistance);
+    if (i == 0 || flags & TREES_NEXT) continue;
+    real *const up = solver + ((size_t)node[i].parent * 3 + 1) * B;
+    const V first = all(flags & TREES_FIRST ? constant[(size_t)node[i].parent * TREES_CONSTANTS + TREES_CHARGE] : 1);
+    EACH store(up + u * W, first * load(up + u * W) + carried[u]);
+  }
+  for (int i = 0; i < p->nodes; i++) {
+    real *const x = solver + (size_t)i * 3 * B;
+    if (i == 0) EACH d[u] = (V){};
+    else if (!(node[i].flags & TREES_NEXT)) EACH d[u] = load(solver + ((size_t)node[i].parent * 3 + 1) * B + u * W);
+    EACH d[u] = load(x + B + u * W) + load(x + 2 * B + u * W) * d[u];
+    if (node[i].flags & TREES_SAVE) EACH store(x + B + u * W, d[u]);
+    EACH store(x + u * W, load(x + u * W) + share * d[u]);
+  }
+}
 
 static int64_t STEP(loop)(const trees_program *p, trees_block *b, int64_t from, int64_t to, const trees_current *current) {
   real *const solver = __builtin_assume_aligned(b->solver, 64), *const state = __builtin_assume_aligned(b->state, 64);
@@ -18,7 +63,7 @@ static int64_t STEP(loop)(const trees_program *p, trees_block *b, int64_t from, 
   const trees_op *const op = p->op;
   const real *const constant = p->constant, *const row = p->row;
   const real dt = p->dt, twice = p->staggered ? 2 : 1, past = p->staggered ? 0.5 : 0, threshold = p->threshold;
-  const int n = p->nodes;
+  const int n = p->nodes, two = p->stages == 2;
 #ifdef TABLES
   const real *const table = p->table;
 #endif
@@ -211,7 +256,7 @@ static int64_t STEP(loop)(const trees_program *p, trees_block *b, int64_t from, 
       if (flags & TREES_SUMS) EACH res[u] += load(x + B + u * W), e[u] += load(x + 2 * B + u * W);
       if (flags & TREES_CARRIED) EACH e[u] += ce[u], res[u] += cr[u];
       if (i == 0) {
-        EACH store(x + B + u * W, res[u] / e[u]), store(x + 2 * B + u * W, (V){});
+        EACH store(x + B + u * W, res[u] / e[u]), store(x + 2 * B + u * W, 1 / e[u]);
         break;
       }
       const V a = all(k[TREES_AXIAL]);
@@ -234,9 +279,10 @@ static int64_t STEP(loop)(const trees_program *p, trees_block *b, int64_t from, 
     }
     real old[B] __attribute__((aligned(64)));
     EACH store(old + u * W, load(solver + u * W));
+    if (two) STEP(second)(p, solver);
     V dv[U];
     EACH dv[u] = (V){};
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n && !two; i++) {
       real *const x = solver + (size_t)i * 3 * B;
       const int flags = node[i].flags;
       if (!(flags & TREES_NEXT) && i) EACH dv[u] = load(solver + ((size_t)node[i].parent * 3 + 1) * B + u * W);

@@ -2,12 +2,47 @@
 // interleaved, so that every access to memory is of whole lines. What a step moves is what bounds it: trees_traffic of
 // launch.go counts it.
 
+// The step of two stages from the elimination of the first to the new v: see step.h.
+FN void thread_second(const trees_cell *p, real *const solver, const int64_t n) {
+  const trees_node *const node = p->node;
+  const real *const constant = p->constant;
+  real d = 0, carried = 0;
+  for (int i = 0; i < p->nodes; i++) {
+    real *const x = solver + 3 * i * n;
+    if (!(node[i].flags & TREES_NEXT) && i) d = solver[(3 * node[i].parent + 1) * n];
+    d = x[n] + x[2 * n] * d;
+    x[n] = d, x[0] += d;
+  }
+  for (int i = p->nodes - 1; i >= 0; i--) {
+    real *const x = solver + 3 * i * n;
+    const real *const k = constant + i * TREES_CONSTANTS;
+    const int flags = node[i].flags;
+    real r = x[n];
+    if (!(flags & TREES_SUMS)) r *= k[TREES_CHARGE];
+    if (flags & TREES_CARRIED) r += carried;
+    carried = r * x[2 * n], x[n] = carried * k[TREES_RESISTANCE];
+    if (i == 0 || flags & TREES_NEXT) continue;
+    real *const up = solver + (3 * node[i].parent + 1) * n;
+    *up = (flags & TREES_FIRST ? constant[node[i].parent * TREES_CONSTANTS + TREES_CHARGE] * *up : *up) + carried;
+  }
+  d = 0;
+  for (int i = 0; i < p->nodes; i++) {
+    real *const x = solver + 3 * i * n;
+    const int flags = node[i].flags;
+    if (!(flags & TREES_NEXT) && i) d = solver[(3 * node[i].parent + 1) * n];
+    d = x[n] + x[2 * n] * d;
+    if (flags & TREES_SAVE) x[n] = d;
+    x[0] += (real)TREES_SECOND * d;
+  }
+}
+
 FN void thread_run(const trees_cell *p, const trees_thread_tables *t, const trees_launch *a, const int l) {
   const int64_t n = a->lanes;
   const int nodes = p->nodes, first = a->from == 0;
   real *const solver = a->solver + l, *const state = a->state + l, *const peak = a->peak + l;
   const trees_node *const node = p->node;
   const real *const constant = p->constant, *const row = p->row;
+  const int two = p->stages == 2;
   const real dt = (real)p->dt, twice = p->staggered ? 2 : 1, past = p->staggered ? (real)0.5 : 0, threshold = (real)p->threshold;
   if (first) {
     for (int i = 0; i < nodes; i++) solver[3 * i * n] = (real)p->voltage;
@@ -67,7 +102,7 @@ FN void thread_run(const trees_cell *p, const trees_thread_tables *t, const tree
       if (flags & TREES_SUMS) res += x[n], charge += x[2 * n];
       if (flags & TREES_CARRIED) charge += ce, res += cr;
       if (i == 0) {
-        x[n] = res / charge, x[2 * n] = 0;
+        x[n] = res / charge, x[2 * n] = (real)1 / charge;
         break;
       }
       const real axial = k[TREES_AXIAL], vp = above[0], flux = axial * (vp - v);
@@ -95,7 +130,8 @@ FN void thread_run(const trees_cell *p, const trees_thread_tables *t, const tree
     // Up: the change of v, from the root.
     const real old = solver[0];
     real dv = 0;
-    for (int i = 0; i < nodes; i++) {
+    if (two) thread_second(p, solver, n);
+    for (int i = 0; i < nodes && !two; i++) {
       real *const x = solver + 3 * i * n;
       const int flags = node[i].flags;
       if (!(flags & TREES_NEXT) && i) dv = solver[(3 * node[i].parent + 1) * n];

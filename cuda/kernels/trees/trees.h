@@ -21,9 +21,12 @@ typedef struct {
   int32_t parent, first, flags; // operations of node i: first of i to first of i+1
 } trees_node;
 
-enum { TREES_AXIAL, TREES_CHARGE, TREES_LEAK, TREES_DRIVE, TREES_CONSTANTS };
+enum { TREES_AXIAL, TREES_CHARGE, TREES_LEAK, TREES_DRIVE, TREES_RESISTANCE, TREES_CONSTANTS };
 // Constants of a node, reals [nodes][TREES_CONSTANTS]: conductance to the parent (uS), capacity over the step of the
-// solve (uS; half a step in the second-order scheme), sum of g and of g e of its leaks (uS, nA).
+// solve (uS; of the second-order schemes, half a step or 1 - 1/sqrt 2 of one: step.h), sum of g and of g e of its leaks (uS, nA),
+// the inverse of the first (of the root 1).
+
+#define TREES_SECOND 2.414213562373095049 // 1 + sqrt 2: of the second stage (step.h)
 
 // Operations. Those named _T take their gates from tables (lookup.h) and exist in the build that has them;
 // TREES_DIRECT + m runs the source of mechanism m, and does all that they do.
@@ -59,7 +62,7 @@ typedef struct {
 } trees_site;
 
 typedef struct {
-  int nodes, ops, slots, rows, tables, links, synapses, classes, period, drives, receptors, sites, nrecord, every, peak, peak_every, staggered;
+  int nodes, ops, slots, rows, tables, links, synapses, classes, period, drives, receptors, sites, nrecord, every, peak, peak_every, staggered, stages;
   double dt, threshold, voltage;
   trees_node *node;      // [nodes+1]
   trees_op *op;          // [ops]
