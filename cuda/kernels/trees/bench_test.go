@@ -180,7 +180,8 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano())
 }
 
-// TestRate measures segment-steps a second on one core where NEQ_RATE is set to how many ms of biology to run.
+// TestRate measures segment-steps a second on one core where NEQ_RATE is set to how many ms of biology to run; NEQ_SOLVER
+// is euler, staggered or two-stage.
 func TestRate(t *testing.T) {
 	T, err := strconv.ParseFloat(os.Getenv("NEQ_RATE"), 64)
 	if err != nil {
@@ -204,6 +205,9 @@ func TestRate(t *testing.T) {
 		for _, dt := range []float64{0.025, 0.1} {
 			k.cell.Dt, k.cell.Every = dt, int(math.Round(1/dt))
 			k.cell.Direct = os.Getenv("NEQ_DIRECT") != ""
+			solver := os.Getenv("NEQ_SOLVER")
+			k.cell.TwoStage = solver == "two-stage"
+			k.cell.Staggered = k.cell.TwoStage || solver == "staggered"
 			k.cell.Wide = os.Getenv("NEQ_WIDE") != ""
 			k.cell.Record = []Site{{0, -1, 0}}
 			began := time.Now()
