@@ -21,13 +21,15 @@ func Check(ctx context.Context, d Device) error {
 	}
 	gpu, ok := d.(*gpuDevice)
 	if !ok {
-		return checkAgainst(ctx, cpu, d, checkTree(), "cell with dendrites")
+		return checkAgainst(ctx, cpu, d, checkTree(Euler), "cell with dendrites")
 	}
 	chosen := gpu.trees
 	defer func() { gpu.trees = chosen }()
 	for _, gpu.trees = range []TreeKernel{TreeThread, TreeBlock, TreeBlockFar} {
-		if err := checkAgainst(ctx, cpu, d, checkTree(), "cell with dendrites ("+gpu.trees.String()+")"); err != nil {
-			return err
+		for _, solver := range []Solver{Euler, TwoStage} {
+			if err := checkAgainst(ctx, cpu, d, checkTree(solver), fmt.Sprintf("cell with dendrites (%v, %v)", gpu.trees, solver)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -42,7 +44,7 @@ func checkPoint() *Program {
 
 // checkTree is a soma of 500 um2 with two dendrites of six segments, one of which ends in a fork, and mechanisms of every
 // class but dcaap, whose trigger is all or nothing.
-func checkTree() *Program {
+func checkTree(solver Solver) *Program {
 	t := &Tree{Voltage: -70, Sites: []Site{{Node: 0, Instance: -1}, {Node: 7, Instance: -1}}}
 	for i := range 14 {
 		parent := int32(i - 1)
@@ -74,7 +76,7 @@ func checkTree() *Program {
 		ampa, nmda := add("exp2", 0.3, 3, 0), add("nmda", 2, 70, 0, 1, 0.08, 3.57)
 		t.Receptors = append(t.Receptors, Drives{{ampa, 1}, {nmda, 1}}, Drives{{add("exp2", 1, 20, -86), 1}})
 	}
-	return &Program{Dt: 0.025, Threshold: 0, States: []string{"v", "v@7"}, Tree: t}
+	return &Program{Dt: 0.025, Solver: solver, Threshold: 0, States: []string{"v", "v@7"}, Tree: t}
 }
 
 // checkAgainst runs a program on both devices.

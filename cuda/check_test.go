@@ -28,7 +28,7 @@ func TestCheck(t *testing.T) {
 		if err := Check(context.Background(), d); err != nil {
 			t.Errorf("%s: %v", isa, err)
 		}
-		for _, p := range []*Program{checkPoint(), checkTree()} { // something to compare
+		for _, p := range []*Program{checkPoint(), checkTree(Euler), checkTree(TwoStage)} { // something to compare
 			b := &Batch{Lanes: 1, Steps: 800, Every: 40, Record: []int{0}, Current: []Current{{From: 200, To: 600, Amp: []float32{0.36}}}}
 			if p.Tree == nil {
 				b.Current[0].Amp[0] = 12

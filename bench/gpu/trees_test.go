@@ -24,6 +24,7 @@ var trees = []struct {
 	{"ball-and-stick-640", neuron.Config{Model: "ball-and-stick", Parameters: map[string]float64{"segments": 639, "length_um": 6000}}, neuron.Options{Dt: 0.025}, 6},
 	{"hh-640", neuron.Config{Model: "ball-and-stick", Set: "active", Parameters: map[string]float64{"segments": 639, "length_um": 6000}}, neuron.Options{Dt: 0.025}, 6},
 	{"l5pc", neuron.Config{Model: "l5pc"}, neuron.Options{Dt: 0.025}, 4},
+	{"l5pc-two-stage", neuron.Config{Model: "l5pc"}, neuron.Options{Dt: 0.025, Solver: cuda.TwoStage}, 4},
 }
 
 // tree is lanes from first on of a cell, with events at random synapses and a current into the soma.
