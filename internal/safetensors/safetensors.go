@@ -4,6 +4,7 @@
 package safetensors
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -127,9 +128,9 @@ func Read(r io.Reader, size int64) (*File, error) {
 	if _, err := io.ReadFull(r, header); err != nil {
 		return nil, fmt.Errorf("safetensors: header cut off: %w", err)
 	}
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(header, &raw); err != nil {
-		return nil, fmt.Errorf("safetensors: header is not JSON: %w", err)
+	raw, err := members(header)
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: header is not a JSON object: %w", err)
 	}
 	f := &File{}
 	type placed struct {
@@ -137,25 +138,25 @@ func Read(r io.Reader, size int64) (*File, error) {
 		entry
 	}
 	entries := make([]placed, 0, len(raw))
-	for name, m := range raw {
-		if name == "__metadata__" {
-			if err := json.Unmarshal(m, &f.Metadata); err != nil {
+	for _, m := range raw {
+		if m.name == "__metadata__" {
+			if err := json.Unmarshal(m.value, &f.Metadata); err != nil {
 				return nil, fmt.Errorf("safetensors: metadata: %w", err)
 			}
 			continue
 		}
-		p := placed{name: name}
-		if err := json.Unmarshal(m, &p.entry); err != nil {
-			return nil, fmt.Errorf("safetensors: tensor %q: %w", name, err)
+		p := placed{name: m.name}
+		if err := json.Unmarshal(m.value, &p.entry); err != nil {
+			return nil, fmt.Errorf("safetensors: tensor %.80q: %w", p.name, err)
 		}
 		c, err := count(p.Shape)
 		switch {
 		case p.DType != "F32":
-			return nil, fmt.Errorf("safetensors: tensor %q is %s, want F32", name, p.DType)
+			return nil, fmt.Errorf("safetensors: tensor %.80q is %.20q, want F32", p.name, p.DType)
 		case err != nil:
-			return nil, fmt.Errorf("safetensors: tensor %q: %w", name, err)
+			return nil, fmt.Errorf("safetensors: tensor %.80q: %w", p.name, err)
 		case len(p.Offsets) != 2 || p.Offsets[0] < 0 || p.Offsets[1]-p.Offsets[0] != 4*c:
-			return nil, fmt.Errorf("safetensors: tensor %q of shape %v takes %d bytes, its offsets are %v", name, p.Shape, 4*c, p.Offsets)
+			return nil, fmt.Errorf("safetensors: tensor %.80q of shape %v takes %d bytes, its offsets are %v", p.name, p.Shape, 4*c, p.Offsets[:min(2, len(p.Offsets))])
 		}
 		entries = append(entries, p)
 	}
@@ -191,6 +192,44 @@ func Read(r io.Reader, size int64) (*File, error) {
 	return f, nil
 }
 
+// member is a name of a JSON object and what stands behind it.
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+// members takes an object apart. The format forbids a name twice, of which encoding/json would keep the last.
+func members(object []byte) ([]member, error) {
+	d := json.NewDecoder(bytes.NewReader(object))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, errors.Join(errors.New("it does not start with {"), err)
+	}
+	var list []member
+	seen := map[string]bool{}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		m := member{name: t.(string)} // the decoder gives nothing else for a key
+		if seen[m.name] {
+			return nil, fmt.Errorf("the name %.80q occurs twice", m.name)
+		}
+		seen[m.name] = true
+		if err := d.Decode(&m.value); err != nil {
+			return nil, err
+		}
+		list = append(list, m)
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, errors.New("something follows its }")
+	}
+	return list, nil
+}
+
 // Open reads the file at path.
 func Open(path string) (*File, error) {
 	r, err := os.Open(path)
@@ -214,7 +253,7 @@ func count(shape []int) (int, error) {
 	n := 1
 	for _, d := range shape {
 		if d < 0 || (d > 0 && n > math.MaxInt/4/d) {
-			return 0, fmt.Errorf("impossible shape %v", shape)
+			return 0, fmt.Errorf("impossible shape %v", shape[:min(8, len(shape))])
 		}
 		n *= d
 	}

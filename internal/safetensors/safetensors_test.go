@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -100,14 +101,24 @@ func TestReadRefuses(t *testing.T) {
 		{"empty", nil, "shorter than its 8-byte"},
 		{"length beyond the file", append([]byte{0xff, 0xff, 0xff, 0, 0, 0, 0, 0}, 'x'), "truncated"},
 		{"length beyond any file", bytes.Repeat([]byte{0xff}, 32), "truncated"},
-		{"not JSON", build("hello!!!", 0), "not JSON"},
+		{"not JSON", build("hello!!!", 0), "not a JSON object"},
+		{"no object", build("[1]", 0), "does not start with {"},
+		{"two objects", build("{} {}", 0), "something follows"},
+		{"deep", build(`{"a":`+strings.Repeat("[", 1<<20), 0), "exceeded max depth"},
+		{"deep metadata", build(`{"__metadata__":`+strings.Repeat(`{"a":`, 9000)+"1"+strings.Repeat("}", 9000)+"}", 0), "metadata"},
+		{"twice", build(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), `"a" occurs twice`},
 		{"truncated", good[:len(good)-1], "truncated"},
 		{"trailing", append(bytes.Clone(good), 0), "after the last tensor"},
-		{"type", build(`{"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}`, 4), `"a" is F16`},
+		{"type", build(`{"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}`, 4), `"a" is "F16"`},
 		{"shape and offsets differ", build(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}`, 4), "takes 8 bytes"},
 		{"hole", build(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), "starts at byte 4"},
 		{"overlap", build(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), "starts at byte 0"},
 		{"overflow", build(`{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}`, 0), "impossible shape"},
+		{"long overflow", build(`{"a":{"dtype":"F32","shape":[65536,65536,65536,65536],"data_offsets":[0,0]}}`, 0), "impossible shape"},
+		{"offsets wrap", build(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[9223372036854775804,-9223372036854775808]}}`, 4), "starts at byte"},
+		{"offset beyond any", build(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,99999999999999999999]}}`, 4), `"a"`},
+		{"three offsets", build(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,8]}}`, 4), "its offsets are"},
+		{"partial overlap", build(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), "starts at byte 4"},
 		{"negative", build(`{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,-4]}}`, 0), "impossible shape"},
 		{"huge claim", build(`{"a":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}}`, 0), "truncated"},
 	} {
@@ -147,6 +158,25 @@ func TestPython(t *testing.T) {
 		"print(d['first.weight'].shape, d['first.weight'][0,2,0], float(d['scalar']))", path).CombinedOutput()
 	if err != nil || strings.TrimSpace(string(out)) != "(2, 3, 1) 3.5 42.0" {
 		t.Errorf("python: %s %v", out, err)
+	}
+}
+
+// A claim of much takes little to refuse.
+func TestBoundedMemory(t *testing.T) {
+	for _, raw := range [][]byte{
+		build(`{"a":{"dtype":"F32","shape":[1073741824],"data_offsets":[0,4294967296]}}`, 4),
+		build(`{"a":`+strings.Repeat("[", 1<<16), 0),
+		append([]byte{0, 0, 0, 4, 0, 0, 0, 0}, '{'), // a header of 64 MiB
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := Read(bytes.NewReader(raw), int64(len(raw))); err == nil {
+			t.Errorf("read %.40q", raw)
+		}
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 1<<21 {
+			t.Errorf("%d bytes allocated to refuse %d", n, len(raw))
+		}
 	}
 }
 
