@@ -15,6 +15,8 @@ import (
 type deviceSolver struct {
 	d       *Device
 	m, v    []*driver.Buffer[float32]
+	sums    []*driver.Buffer[float32] // of gradients, from the first add
+	decays  func(i int) bool
 	table   *driver.Buffer[uint64] // nets_piece
 	pieces  int
 	partial *driver.Buffer[float64]
@@ -30,7 +32,7 @@ type deviceSolver struct {
 
 const (
 	devicePiece = 1 << 13 // elements of a piece, one block's work
-	pieceWords  = 5       // of nets_piece
+	pieceWords  = 7       // of nets_piece
 	statusWords = 4       // of nets_status: norm, norms, bad_step, clip and bad_parameter
 	reportEvery = 16      // steps between looks at it
 )
@@ -91,7 +93,14 @@ func (g *deviceSolver) cut(params, grads []*tensor.Dense) error {
 		}
 		for from := 0; from < w.Len(); from += devicePiece {
 			n, at := min(devicePiece, w.Len()-from), uint64(4*from)
-			words = append(words, w.Addr()+at, x.Addr()+at, g.m[i].Addr()+at, g.v[i].Addr()+at, uint64(n)|uint64(i)<<32)
+			grad, source, decays := x.Addr()+at, uint64(0), uint64(0)
+			if g.sums != nil {
+				grad, source = g.sums[i].Addr()+at, grad
+			}
+			if g.decays(i) {
+				decays = 1
+			}
+			words = append(words, w.Addr()+at, grad, g.m[i].Addr()+at, g.v[i].Addr()+at, source, uint64(n)|uint64(i)<<32, decays)
 		}
 	}
 	if err := g.uncut(); err != nil {
@@ -123,18 +132,41 @@ func (g *deviceSolver) uncut() (err error) {
 	return err
 }
 
+// add queues the addition of a batch's gradients to their sums; first begins them.
+func (g *deviceSolver) add(first bool, params, grads []*tensor.Dense) error {
+	if g.sums == nil {
+		for _, m := range g.m {
+			b, err := driver.Alloc[float32](g.d.c, m.Len())
+			if err != nil {
+				g.freeSums()
+				return err
+			}
+			g.sums = append(g.sums, b)
+		}
+		if err := g.cut(params, grads); err != nil {
+			g.freeSums()
+			return err
+		}
+	}
+	begins := int32(0)
+	if first {
+		begins = 1
+	}
+	return g.d.burst(func() error { return g.d.launch("add_gradients", g.pieces, g.table, begins) })
+}
+
 // step queues a step.
 func (g *deviceSolver) step(k nets.AdamStep, most float64, step uint64) error {
 	clipped := int32(0)
 	return g.d.burst(func() error {
 		if most > 0 {
 			clipped = 1
-			if err := g.d.launch("gradient_norm", g.pieces, g.table, g.partial, g.counter, g.status, most, int64(step)); err != nil {
+			if err := g.d.launch("gradient_norm", g.pieces, g.table, g.partial, g.counter, g.status, most, k.Clip, int64(step)); err != nil {
 				return err
 			}
 		}
 		if err := g.d.launch("adam", g.pieces, g.table, g.status, clipped, float32(k.Beta1), float32(1-k.Beta1), float32(k.Beta2),
-			float32(1-k.Beta2), float32(k.Epsilon), float32(k.StepM), float32(k.StepG), float32(k.Denom)); err != nil {
+			float32(1-k.Beta2), float32(k.Epsilon), float32(k.StepM), float32(k.StepG), float32(k.Denom), float32(k.Keep), float32(k.Clip)); err != nil {
 			return err
 		}
 		if clipped == 0 || g.waiting || step%reportEvery != 0 {
@@ -235,6 +267,13 @@ func (s *Solver) ReadBack() error {
 	return nil
 }
 
+func (g *deviceSolver) freeSums() {
+	for _, b := range g.sums {
+		_ = b.Free() // a lost device has freed all
+	}
+	g.sums = nil
+}
+
 func (g *deviceSolver) close() {
 	for i := range g.m {
 		_ = g.m[i].Free() // a lost device has freed all
@@ -242,6 +281,7 @@ func (g *deviceSolver) close() {
 	for i := range g.v {
 		_ = g.v[i].Free()
 	}
+	g.freeSums()
 	_ = g.uncut()
 	if g.counter != nil {
 		_ = g.counter.Free()

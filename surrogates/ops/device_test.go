@@ -52,6 +52,18 @@ func TestSolverOnGPU(t *testing.T) {
 	}
 }
 
+func TestAdamWOnGPU(t *testing.T) {
+	if lab.Within(t, "", false) {
+		testAdamW(t, bench{device(t, DeviceOptions{})})
+	}
+}
+
+func TestSolverAccumulatesOnGPU(t *testing.T) {
+	if lab.Within(t, "", false) {
+		testSolverAccumulates(t, bench{device(t, DeviceOptions{})})
+	}
+}
+
 func TestSolverRestoreOnGPU(t *testing.T) {
 	if lab.Within(t, "", false) {
 		testSolverRestore(t, bench{device(t, DeviceOptions{})})

@@ -16,6 +16,8 @@ import (
 type SolverOptions struct {
 	Beta1, Beta2, Epsilon float64  // 0.9, 0.999, 1e-8
 	MomentumDecay         float64  // nadam: 0.004
+	WeightDecay           float64  // adamw: 0.01; negative: none
+	Decays                []bool   // adamw: which parameters decay; nil: all
 	ClipNorm              float64  // global norm gradients are scaled down to; 0: none
 	Names                 []string // of the parameters, for State; default their index
 	Threads               int      // cores to use, 0: all
@@ -28,8 +30,8 @@ type NamedTensor struct {
 	Value *tensor.Dense
 }
 
-// Solver is Adam (Kingma & Ba 2015) or Nadam (Dozat 2016) with PyTorch's formulas, one pass over the weights. Its
-// result depends on the gradients alone, not on the number of threads.
+// Solver is Adam (Kingma & Ba 2015), AdamW (Loshchilov & Hutter 2019) or Nadam (Dozat 2016) with PyTorch's formulas, one
+// pass over the weights. Its result depends on the gradients alone, not on the number of threads.
 type Solver struct {
 	kind    string
 	o       SolverOptions
@@ -39,10 +41,12 @@ type Solver struct {
 	step    uint64
 	product float64 // nadam: product of the momenta so far
 	norm    float64
-	norms   float64       // summed over all steps
-	told    float64       // of norms, by GradientNorms
-	gpu     *deviceSolver // with Device, from the first step
-	read    uint64        // steps at the last ReadBack
+	norms   float64         // summed over all steps
+	told    float64         // of norms, by GradientNorms
+	gpu     *deviceSolver   // with Device, from the first step
+	read    uint64          // steps at the last ReadBack
+	sums    []*tensor.Dense // of gradients, on the CPU, from the first Accumulate
+	summed  int             // batches in them
 
 	// of the step in hand
 	pieces  []piece
@@ -50,26 +54,38 @@ type Solver struct {
 	grads   []*tensor.Dense
 	squares []float64
 	do      nets.AdamStep
-	measure bool
+	work    work
 }
 
 // piece is a stretch of a parameter, the unit of work and of partial sums.
 type piece struct {
 	param      int
 	w, g, m, v []float32
+	sum        []float32 // of gradients
+	decays     bool
 }
+
+// work is what is done to the pieces.
+type work int
+
+const (
+	makeStep   work = iota
+	measure         // sums of squares
+	begin           // the sums of gradients are these
+	accumulate      // and these are added
+)
 
 const pieceSize = 1 << 15
 
-// NewSolver makes a solver: "adam" or "nadam".
+// NewSolver makes a solver: "adam", "adamw" or "nadam".
 func NewSolver(kind string, o SolverOptions) (*Solver, error) {
-	if kind != "adam" && kind != "nadam" {
-		return nil, fmt.Errorf("ops: solver %q: want adam or nadam", kind)
+	if kind != "adam" && kind != "adamw" && kind != "nadam" {
+		return nil, fmt.Errorf("ops: solver %q: want adam, adamw or nadam", kind)
 	}
 	for _, d := range []struct {
 		v         *float64
 		byDefault float64
-	}{{&o.Beta1, 0.9}, {&o.Beta2, 0.999}, {&o.Epsilon, 1e-8}, {&o.MomentumDecay, 0.004}} {
+	}{{&o.Beta1, 0.9}, {&o.Beta2, 0.999}, {&o.Epsilon, 1e-8}, {&o.MomentumDecay, 0.004}, {&o.WeightDecay, 0.01}} {
 		if *d.v == 0 {
 			*d.v = d.byDefault
 		}
@@ -77,6 +93,12 @@ func NewSolver(kind string, o SolverOptions) (*Solver, error) {
 	if !(o.Beta1 > 0 && o.Beta1 < 1) || !(o.Beta2 > 0 && o.Beta2 < 1) || !(o.Epsilon > 0) || !(o.MomentumDecay > 0) || !(o.ClipNorm >= 0) {
 		return nil, fmt.Errorf("ops: solver %s with beta %v %v, epsilon %v, momentum decay %v, clip norm %v: want betas in (0, 1), the rest positive",
 			kind, o.Beta1, o.Beta2, o.Epsilon, o.MomentumDecay, o.ClipNorm)
+	}
+	if kind != "adamw" || o.WeightDecay < 0 {
+		o.WeightDecay = 0
+	}
+	if math.IsNaN(o.WeightDecay) || math.IsInf(o.WeightDecay, 0) {
+		return nil, fmt.Errorf("ops: solver %s with a weight decay of %v: want a number", kind, o.WeightDecay)
 	}
 	k, err := nets.New("")
 	if err != nil {
@@ -128,18 +150,23 @@ func (s *Solver) Step(params, grads []*tensor.Dense, lr float64) error {
 		return err
 	}
 	s.do = nets.AdamStep{Beta1: s.o.Beta1, Beta2: s.o.Beta2, Epsilon: s.o.Epsilon, Clip: 1}
+	if s.summed > 0 || s.gpu != nil && s.gpu.sums != nil {
+		if err := s.add(); err != nil {
+			return err
+		}
+		s.do.Clip = 1 / float64(s.summed)
+	}
+	defer func() { s.summed = 0 }()
 	if s.gpu != nil {
 		return s.stepOnDevice(lr)
 	}
 	if s.o.ClipNorm > 0 {
-		s.measure = true
-		s.team.run(len(s.pieces), s)
-		s.measure = false
+		s.run(measure)
 		total := 0.0
 		for _, q := range s.squares {
 			total += q
 		}
-		s.norm = math.Sqrt(total)
+		s.norm = s.do.Clip * math.Sqrt(total)
 		if math.IsNaN(s.norm) || math.IsInf(s.norm, 0) {
 			for i, q := range s.squares {
 				if math.IsNaN(q) || math.IsInf(q, 0) {
@@ -148,11 +175,47 @@ func (s *Solver) Step(params, grads []*tensor.Dense, lr float64) error {
 			}
 		}
 		s.norms += s.norm
-		s.do.Clip = min(1, s.o.ClipNorm/(s.norm+1e-6)) // as torch.nn.utils.clip_grad_norm_
+		s.do.Clip *= min(1, s.o.ClipNorm/(s.norm+1e-6)) // as torch.nn.utils.clip_grad_norm_
 	}
 	s.advance(lr)
-	s.team.run(len(s.pieces), s)
+	s.run(makeStep)
 	return nil
+}
+
+// Accumulate adds the gradients of a batch to a sum. The next Step, with those of the last batch, is made with the mean
+// over them all: with as many windows in each, it is the step of one batch of all their windows, up to the rounding of
+// sums. The sum is in no State.
+func (s *Solver) Accumulate(params, grads []*tensor.Dense) error {
+	if s.sums == nil && s.o.Device == nil {
+		for _, p := range params {
+			s.sums = append(s.sums, tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(p.Shape().Clone()...)))
+		}
+		s.params = nil // to be cut anew
+	}
+	if err := s.prepare(params, grads); err != nil {
+		return err
+	}
+	return s.add()
+}
+
+// add adds the gradients of the tensors in hand to their sums.
+func (s *Solver) add() error {
+	if s.gpu != nil {
+		if err := s.gpu.add(s.summed == 0, s.params, s.grads); err != nil {
+			return fmt.Errorf("ops: solver: %w", err)
+		}
+	} else if s.summed == 0 {
+		s.run(begin)
+	} else {
+		s.run(accumulate)
+	}
+	s.summed++
+	return nil
+}
+
+func (s *Solver) run(w work) {
+	s.work = w
+	s.team.run(len(s.pieces), s)
 }
 
 func (s *Solver) notFinite(param int, step uint64) error {
@@ -165,7 +228,8 @@ func (s *Solver) advance(lr float64) {
 	t := float64(s.step)
 	correction2 := 1 - math.Pow(s.o.Beta2, t)
 	s.do.Denom = 1 / math.Sqrt(correction2)
-	if s.kind == "adam" {
+	s.do.Keep = 1 - lr*s.o.WeightDecay
+	if s.kind != "nadam" {
 		s.do.StepM = lr / (1 - math.Pow(s.o.Beta1, t))
 	} else {
 		now, next := s.momentum(s.step), s.momentum(s.step+1)
@@ -182,12 +246,28 @@ func (s *Solver) momentum(step uint64) float64 {
 
 func (s *Solver) part(i int) {
 	p := &s.pieces[i]
-	if s.measure {
-		s.squares[i] = s.kernels.SquareSum(p.g)
-		return
+	g := p.g
+	if s.summed > 0 {
+		g = p.sum
 	}
-	s.kernels.Adam(s.do, p.w, p.g, p.m, p.v)
+	switch s.work {
+	case measure:
+		s.squares[i] = s.kernels.SquareSum(g)
+	case begin:
+		copy(p.sum, p.g)
+	case accumulate:
+		s.kernels.Add(p.g, p.sum)
+	default:
+		do := s.do
+		if !p.decays {
+			do.Keep = 1
+		}
+		s.kernels.Adam(do, p.w, g, p.m, p.v)
+	}
 }
+
+// decays says whether a parameter does.
+func (s *Solver) decays(i int) bool { return s.o.Decays == nil || s.o.Decays[i] }
 
 func (s *Solver) name(i int) string {
 	if i < len(s.o.Names) {
@@ -213,6 +293,9 @@ func (s *Solver) prepare(params, grads []*tensor.Dense) error {
 	if len(params) != len(s.m) {
 		return fmt.Errorf("ops: solver: %d parameters, its state is of %d", len(params), len(s.m))
 	}
+	if s.o.Decays != nil && len(s.o.Decays) != len(params) {
+		return fmt.Errorf("ops: solver: %d parameters, decay is of %d", len(params), len(s.o.Decays))
+	}
 	n := 0
 	for i, p := range params {
 		if !p.Shape().Eq(grads[i].Shape()) || !p.Shape().Eq(s.m[i].Shape()) || p.Dtype() != tensor.Float32 || grads[i].Dtype() != tensor.Float32 {
@@ -228,7 +311,10 @@ func (s *Solver) prepare(params, grads []*tensor.Dense) error {
 			if n == len(s.pieces) {
 				s.pieces, s.squares = append(s.pieces, piece{}), append(s.squares, 0)
 			}
-			s.pieces[n] = piece{i, w[from:to], g[from:to], m[from:to], v[from:to]}
+			s.pieces[n] = piece{param: i, w: w[from:to], g: g[from:to], m: m[from:to], v: v[from:to], decays: s.decays(i)}
+			if s.sums != nil {
+				s.pieces[n].sum = floats(s.sums[i])[from:to]
+			}
 			n++
 		}
 	}
@@ -239,7 +325,7 @@ func (s *Solver) prepare(params, grads []*tensor.Dense) error {
 			if err != nil {
 				return fmt.Errorf("ops: solver: %w", err)
 			}
-			s.gpu, g.base = g, s.norms
+			s.gpu, g.base, g.decays = g, s.norms, s.decays
 		}
 		if err := s.gpu.cut(params, grads); err != nil {
 			return fmt.Errorf("ops: solver: %w", err)
@@ -298,6 +384,7 @@ func (s *Solver) Restore(state []NamedTensor) error {
 		return fmt.Errorf("ops: solver state is of %d parameters, want %d: it belongs to another network", len(m), len(s.o.Names))
 	}
 	s.drop()
+	s.summed = 0
 	s.pieces, s.m, s.v, s.step, s.product = nil, m, v, uint64(step[0])+stepWord*uint64(step[1]), 1
 	s.read = s.step
 	if s.kind == "nadam" {

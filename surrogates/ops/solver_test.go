@@ -65,9 +65,9 @@ func newSolver(t *testing.T, kind string, o SolverOptions) *Solver {
 func TestSolver(t *testing.T) { testSolver(t, bench{}) }
 
 func testSolver(t *testing.T, on bench) {
-	for _, kind := range []string{"adam", "nadam"} {
+	for _, kind := range []string{"adam", "adamw", "nadam"} {
 		for _, clip := range []float64{0, 0.5} {
-			s := newSolver(t, kind, SolverOptions{ClipNorm: clip, Threads: 2, Device: on.device})
+			s := newSolver(t, kind, SolverOptions{ClipNorm: clip, WeightDecay: 0.1, Decays: []bool{true, false, true}, Threads: 2, Device: on.device})
 			params := on.place(t, tensors(1))
 			n := 0
 			for _, p := range params {
@@ -104,11 +104,15 @@ func testSolver(t *testing.T, on bench) {
 				}
 				mu := func(t int) float64 { return 0.9 * (1 - 0.5*math.Pow(0.96, float64(t)*0.004)) }
 				product *= mu(step)
+				first := params[0].Shape().TotalSize()
 				for i := range g {
 					x := g[i] * scale
+					if kind == "adamw" && i != first { // params[1] is one weight
+						w[i] -= lr * 0.1 * w[i]
+					}
 					m[i], v[i] = 0.9*m[i]+0.1*x, 0.999*v[i]+0.001*x*x
 					den := math.Sqrt(v[i]/(1-math.Pow(0.999, float64(step)))) + 1e-8
-					if kind == "adam" {
+					if kind != "nadam" {
 						w[i] -= lr * m[i] / (1 - math.Pow(0.9, float64(step))) / den
 					} else {
 						w[i] -= lr * ((1-mu(step))*x/(1-product) + mu(step+1)*m[i]/(1-product*mu(step+1))) / den
@@ -133,7 +137,7 @@ func testSolver(t *testing.T, on bench) {
 func TestSolverRestore(t *testing.T) { testSolverRestore(t, bench{}) }
 
 func testSolverRestore(t *testing.T, on bench) {
-	for _, kind := range []string{"adam", "nadam"} {
+	for _, kind := range []string{"adam", "adamw", "nadam"} {
 		names := []string{"a", "b", "c"}
 		whole, first := on.place(t, tensors(1)), on.place(t, tensors(1))
 		s := newSolver(t, kind, SolverOptions{Names: names, Threads: 1, ClipNorm: 3, Device: on.device})
@@ -193,7 +197,7 @@ func TestSolverKeepsItsPieces(t *testing.T) {
 }
 
 func TestSolverRefuses(t *testing.T) {
-	if _, err := NewSolver("sgd", SolverOptions{}); err == nil || !strings.Contains(err.Error(), "want adam or nadam") {
+	if _, err := NewSolver("sgd", SolverOptions{}); err == nil || !strings.Contains(err.Error(), "want adam, adamw or nadam") {
 		t.Errorf("sgd: %v", err)
 	}
 	if _, err := NewSolver("adam", SolverOptions{Beta1: 1}); err == nil {

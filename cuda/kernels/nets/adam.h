@@ -1,4 +1,4 @@
-// Adam and Nadam in one pass (Kingma & Ba 2015; Dozat 2016), constants folded as in nets_adam.
+// Adam, AdamW and Nadam in one pass (Kingma & Ba 2015; Loshchilov & Hutter 2019; Dozat 2016), constants folded as in nets_adam.
 
 #if VBYTES == 64
 FN V root(V x) { return (V)_mm512_sqrt_ps((__m512)x); }
@@ -15,7 +15,7 @@ FN V root(V x) {
 #endif
 
 typedef struct {
-  V b1, c1, b2, c2, eps, clip, sm, sg, den;
+  V b1, c1, b2, c2, eps, clip, sm, sg, den, keep;
 } adam_consts;
 
 FN void adam_lanes(const adam_consts *k, float *w, const float *g, float *m, float *v) {
@@ -31,7 +31,7 @@ static void adam(const nets_adam *p, float *w, const float *g, float *m, float *
   const V zero = {0};
   adam_consts k = {zero + (float)p->beta1, zero + (float)(1 - p->beta1), zero + (float)p->beta2,
                    zero + (float)(1 - p->beta2), zero + (float)p->eps, zero + (float)p->clip,
-                   zero + (float)p->step_m, zero + (float)p->step_g, zero + (float)p->denom};
+                   zero + (float)p->step_m, zero + (float)p->step_g, zero + (float)p->denom, zero + (float)p->keep};
   int64_t i = 0;
   for (; i + VW <= n; i += VW) adam_lanes(&k, w + i, g + i, m + i, v + i);
   if (i < n) {
@@ -54,4 +54,11 @@ static double square_sum(const float *x, int64_t n) {
   }
   for (; i < n; i++) total += (double)x[i] * x[i];
   return total;
+}
+
+// y += x
+static void add(const float *x, float *y, int64_t n) {
+  unsigned mode = flush_on();
+  for (int64_t i = 0; i < n; i++) y[i] += x[i];
+  flush_restore(mode);
 }

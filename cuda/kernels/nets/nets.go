@@ -81,6 +81,7 @@ static void conv_dw(const nets_table *t, const float *x, const float *dy, int ba
   t->conv_dw(x, dy, batch, time, cin, cout, lag, j, dw);
 }
 static double square_sum(const nets_table *t, const float *x, int64_t n) { return t->square_sum(x, n); }
+static void add(const nets_table *t, const float *x, float *y, int64_t n) { t->add(x, y, n); }
 */
 import "C"
 
@@ -247,15 +248,18 @@ func (k Kernels) SquareLoss(y, target []float32, heads int, scale float32, dy []
 }
 
 // AdamStep are the constants of one step: m and v decay with the betas; the clipped gradient is Clip g; then
-// w -= (StepM m + StepG g) / (sqrt(v) Denom + Epsilon).
-type AdamStep struct{ Beta1, Beta2, Epsilon, Clip, StepM, StepG, Denom float64 }
+// w = Keep w - (StepM m + StepG g) / (sqrt(v) Denom + Epsilon).
+type AdamStep struct{ Beta1, Beta2, Epsilon, Clip, StepM, StepG, Denom, Keep float64 }
 
 // Adam makes one step in place.
 func (k Kernels) Adam(p AdamStep, w, g, m, v []float32) {
-	C.adam(k.t, C.nets_adam{C.double(p.Beta1), C.double(p.Beta2), C.double(p.Epsilon), C.double(p.Clip), C.double(p.StepM), C.double(p.StepG), C.double(p.Denom)}, f(w), f(g), f(m), f(v), C.int64_t(len(w)))
+	C.adam(k.t, C.nets_adam{C.double(p.Beta1), C.double(p.Beta2), C.double(p.Epsilon), C.double(p.Clip), C.double(p.StepM), C.double(p.StepG), C.double(p.Denom), C.double(p.Keep)}, f(w), f(g), f(m), f(v), C.int64_t(len(w)))
 }
 
 // SquareSum is the sum of squares of x.
 func (k Kernels) SquareSum(x []float32) float64 {
 	return float64(C.square_sum(k.t, f(x), C.int64_t(len(x))))
 }
+
+// Add adds x to y.
+func (k Kernels) Add(x, y []float32) { C.add(k.t, f(x), f(y), C.int64_t(len(x))) }

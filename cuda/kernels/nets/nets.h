@@ -7,7 +7,8 @@ enum { ACT_RELU, ACT_GELU, ACT_SILU, ACT_TANH };
 
 typedef struct {
   double beta1, beta2, eps, clip; // clip multiplies the gradient
-  double step_m, step_g, denom;       // w -= (step_m m + step_g g) / (sqrt(v) denom + eps)
+  double step_m, step_g, denom;   // w = keep w - (step_m m + step_g g) / (sqrt(v) denom + eps)
+  double keep;
 } nets_adam;
 
 typedef struct {
@@ -40,6 +41,7 @@ typedef struct {
   // adam.h
   void (*adam)(const nets_adam *p, float *w, const float *g, float *m, float *v, int64_t n);
   double (*square_sum)(const float *x, int64_t n);
+  void (*add)(const float *x, float *y, int64_t n);
   // conv.h
   int panel_columns;
   int64_t (*conv_packed)(int taps, int rows, int columns);

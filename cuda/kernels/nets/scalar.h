@@ -102,10 +102,10 @@ FN float spike_f(float y, float target, float *slope) {
   return (y < 0 ? 0 : y) - y * target + log1p_f(e);
 }
 
-// A step of Adam or Nadam on one number or a vector of them (Kingma & Ba 2015; Dozat 2016), constants folded as in
-// nets_adam: g is a gradient, k its constants, ROOT the square root of the type.
+// A step of Adam, AdamW or Nadam on one number or a vector of them (Kingma & Ba 2015; Loshchilov & Hutter 2019; Dozat
+// 2016), constants folded as in nets_adam: g is a gradient, k its constants, ROOT the square root of the type.
 #define ADAM_F(T, k, w, g, m, v, ROOT)                                                                                 \
   T x_ = (g) * (k).clip;                                                                                               \
   m = (k).b1 * m + (k).c1 * x_;                                                                                        \
   v = (k).b2 * v + (k).c2 * x_ * x_;                                                                                   \
-  w = w - ((k).sm * m + (k).sg * x_) / (ROOT(v) * (k).den + (k).eps);
+  w = (k).keep * w - ((k).sm * m + (k).sg * x_) / (ROOT(v) * (k).den + (k).eps);

@@ -1,9 +1,11 @@
-// Adam and Nadam on all parameters at once: a block a piece of one parameter.
+// Adam, AdamW and Nadam on all parameters at once: a block a piece of one parameter. Where gradients of several batches are
+// summed, g is the sum and from the last batch's.
 typedef struct {
   float *w;
-  const float *g;
-  float *m, *v;
+  float *g, *m, *v;
+  const float *from;
   int n, parameter;
+  int64_t decays;
 } nets_piece;
 
 // What a step leaves: bad_step is the first whose gradient was not finite, from which on nothing changes.
@@ -25,9 +27,19 @@ FN double block_sum(double *shared, double x) {
   return shared[0];
 }
 
-// The norm of all gradients, and what to multiply them by so that it is at most most (torch.nn.utils.clip_grad_norm_).
+// Adds a batch's gradients to the sum, or begins it.
+KERNEL(add_gradients, const nets_piece *, pieces, int, first) {
+  NEEDS(pieces, BLOCKS);
+  const nets_piece p = pieces[BLOCK];
+  NEEDS(p.g, p.n);
+  NEEDS(p.from, p.n);
+  for (int i = THREAD; i < p.n; i += BLOCK_THREADS) p.g[i] = first ? p.from[i] : p.g[i] + p.from[i];
+}
+
+// The norm of all gradients times scale, and what to multiply them by so that they are scaled and it is at most most
+// (torch.nn.utils.clip_grad_norm_).
 KERNEL(gradient_norm, const nets_piece *, pieces, double *, partial, unsigned *, counter, nets_status *, status, double,
-       most, int64_t, step) {
+       most, double, scale, int64_t, step) {
   NEEDS(pieces, BLOCKS);
   NEEDS(partial, BLOCKS);
   NEEDS(status, 1);
@@ -51,10 +63,10 @@ KERNEL(gradient_norm, const nets_piece *, pieces, double *, partial, unsigned *,
   total = block_sum(shared, total);
   if (THREAD) return;
   const double largest = 1.7976931348623157e308;
-  status->norm = ROOT_D(total);
+  status->norm = scale * ROOT_D(total);
   if (!status->bad_step) status->norms += status->norm;
   double clip = most / (status->norm + 1e-6);
-  status->clip = (float)(clip < 1 ? clip : 1);
+  status->clip = (float)((clip < 1 ? clip : 1) * scale);
   if (total <= largest || status->bad_step) return;
   unsigned bad = 0;
   while (bad < BLOCKS - 1 && partial[bad] <= largest) bad++;
@@ -63,15 +75,15 @@ KERNEL(gradient_norm, const nets_piece *, pieces, double *, partial, unsigned *,
 }
 
 typedef struct {
-  float b1, c1, b2, c2, eps, clip, sm, sg, den;
+  float b1, c1, b2, c2, eps, clip, sm, sg, den, keep;
 } nets_adam_constants;
 
 KERNEL(adam, const nets_piece *, pieces, const nets_status *, status, int, clipped, float, b1, float, c1, float, b2,
-       float, c2, float, eps, float, sm, float, sg, float, den) {
+       float, c2, float, eps, float, sm, float, sg, float, den, float, keep, float, scale) {
   NEEDS(pieces, BLOCKS);
   if (clipped && status->bad_step) return;
-  const nets_adam_constants k = {b1, c1, b2, c2, eps, clipped ? status->clip : 1, sm, sg, den};
   const nets_piece p = pieces[BLOCK];
+  const nets_adam_constants k = {b1, c1, b2, c2, eps, clipped ? status->clip : scale, sm, sg, den, p.decays ? keep : 1};
   NEEDS(p.w, p.n);
   NEEDS(p.m, p.n);
   NEEDS(p.v, p.n);

@@ -30,6 +30,7 @@ const nets_table TABLE = {
     .square_loss = square_loss,
     .adam = adam,
     .square_sum = square_sum,
+    .add = add,
     .panel_columns = PANEL_COLUMNS,
     .conv_packed = conv_packed,
     .conv_pack = conv_pack,
