@@ -40,7 +40,7 @@ type check struct {
 func (c check) run(d *ops.Device) error {
 	p, bound := c.precision, c.bound
 	run := func(d *ops.Device, p ops.Precision) (float64, [][]float32, error) {
-		n, err := New(Spec{Family: "tcn", Depth: 3, Width: 8, Kernels: []int{5, 3, 3}, Dilations: []int{1, 2, 1}, Activation: "gelu", BatchNorm: true}, 12, 0, 1)
+		n, err := New(Spec{Family: "tcn", Depth: 3, Width: 8, Kernels: []int{5, 3, 3}, Dilations: []int{1, 2, 1}, Activation: "gelu", BatchNorm: true}, PlainInputs(12), 0, 1)
 		if err != nil {
 			return 0, nil, err
 		}

@@ -61,15 +61,15 @@ func activate(kind string, x float64) float64 {
 // loss runs the network and returns its weighted loss.
 func (r *reference) loss() float64 {
 	x := r.x
-	for i, l := range r.n.layers {
-		p := r.n.parts[i]
+	for i, st := range r.n.stages {
+		l := st.(*layer)
 		in := len(x[0][0])
 		y := make([][][]float64, r.batch)
 		for b := range y {
 			y[b] = matrix(r.T, l.width)
 			for t := range r.T {
 				for c := range l.width {
-					s := r.w[p.b][c]
+					s := r.w[l.b][c]
 					for k := range l.taps {
 						u := t - k*l.dilation
 						if u < 0 {
@@ -83,7 +83,7 @@ func (r *reference) loss() float64 {
 							if i == 0 {
 								at = (j*l.taps+k)*l.width + c
 							}
-							s += x[b][u][j] * r.w[p.w][at]
+							s += x[b][u][j] * r.w[l.w][at]
 						}
 					}
 					y[b][t][c] = activate(l.activation, s)
@@ -91,7 +91,7 @@ func (r *reference) loss() float64 {
 			}
 		}
 		if l.norm {
-			r.norm(y, p, l.width)
+			r.norm(y, l, l.width)
 		}
 		x = y
 	}
@@ -129,7 +129,7 @@ func (r *reference) loss() float64 {
 	return total / float64(r.batch*(r.T-r.burnIn))
 }
 
-func (r *reference) norm(y [][][]float64, p layerWeights, width int) {
+func (r *reference) norm(y [][][]float64, p *layer, width int) {
 	for c := range width {
 		mean, variance := r.w[p.mean][c], r.w[p.variance][c]
 		if r.train {

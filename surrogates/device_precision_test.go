@@ -57,7 +57,7 @@ func TestPrecisionsOnGPUWithBLAS(t *testing.T) {
 }
 
 func TestPrecisionOnCPU(t *testing.T) {
-	n, err := New(small[2].spec, 5, 0, 1)
+	n, err := New(small[2].spec, PlainInputs(5), 0, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -253,7 +253,7 @@ func TestOutOfMemoryOnGPU(t *testing.T) {
 				return
 			}
 			on := gpu(t, ops.DeviceOptions{})
-			n, err := New(Spec{Family: "tcn", Depth: 3, Width: 16, Kernels: []int{5}, BatchNorm: true}, 50, 0, 1)
+			n, err := New(Spec{Family: "tcn", Depth: 3, Width: 16, Kernels: []int{5}, BatchNorm: true}, PlainInputs(50), 0, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -392,7 +392,7 @@ func TestPublishedSizesOnGPU(t *testing.T) {
 		{Spec{Family: "fcn", Window: 43, Width: 128}, 2},
 		{Spec{Family: "tcn", Depth: 2, Width: 128, Kernels: []int{54, 12}, BatchNorm: true}, 1},
 	} {
-		n, err := New(c.spec, 1278, 0, 1)
+		n, err := New(c.spec, PlainInputs(1278), 0, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

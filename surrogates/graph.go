@@ -107,7 +107,7 @@ func (n *Network) Graph(o GraphOptions) (*Graph, error) {
 }
 
 func (g *Graph) build(n *Network) (err error) {
-	o, first := g.options, n.layers[0]
+	o := g.options
 	if o.Device == nil {
 		g.builder, err = ops.NewBuilder(o.Threads, o.Train, o.isa)
 	} else {
@@ -116,7 +116,7 @@ func (g *Graph) build(n *Network) (err error) {
 	if err != nil {
 		return err
 	}
-	if g.events, err = g.builder.NewEvents(o.Batch, o.Time, n.inputs, first.taps, first.dilation, first.width); err != nil {
+	if g.events, err = n.stages[0].events(g.builder, o.Batch, o.Time); err != nil {
 		return err
 	}
 	if g.scores, err = ops.NewScores(o.Batch, o.Time, o.BurnIn, n.heads()); err != nil {
@@ -132,37 +132,15 @@ func (g *Graph) build(n *Network) (err error) {
 		}
 	}
 	graph := G.NewGraph()
-	nodes := map[*Weight]*G.Node{}
-	var trainable G.Nodes
-	for _, w := range n.weights {
-		if w.Trainable {
-			value := w.Value
-			if o.Device != nil {
-				value = o.Device.Resident(value)
-			}
-			nodes[w] = G.NewTensor(graph, tensor.Float32, value.Dims(), G.WithShape(value.Shape()...), G.WithName(w.Name), G.WithValue(value))
-			trainable = append(trainable, nodes[w])
-		}
-	}
+	b := &building{ops: g.builder, events: g.events, device: o.Device, burnIn: o.BurnIn, graph: graph}
+	b.enter(n)
 	var x *G.Node
-	for i, l := range n.layers {
-		p := n.parts[i]
-		if i == 0 {
-			x, err = g.builder.EventConv(g.events, nodes[p.w], nodes[p.b])
-		} else {
-			x, err = g.builder.Conv(x, nodes[p.w], nodes[p.b], l.dilation)
-		}
-		if err == nil && l.activation != "" {
-			x, err = g.builder.Activation(l.activation, x)
-		}
-		if err == nil && l.norm {
-			x, err = g.builder.BatchNorm(x, nodes[p.gamma], nodes[p.beta], p.mean.Value, p.variance.Value, o.BurnIn)
-		}
-		if err != nil {
+	for i, s := range n.stages {
+		if x, err = s.build(b, x); err != nil {
 			return fmt.Errorf("layer %d: %w", i, err)
 		}
 	}
-	y, err := g.builder.Heads(x, nodes[n.headW], nodes[n.headB])
+	y, err := g.builder.Heads(x, b.node(n.headW), b.node(n.headB))
 	if err != nil {
 		return err
 	}
@@ -170,7 +148,7 @@ func (g *Graph) build(n *Network) (err error) {
 		if g.loss, err = g.builder.Loss(y, g.scores); err != nil {
 			return err
 		}
-		grads, err := G.Grad(g.loss, trainable...)
+		grads, err := G.Grad(g.loss, b.fit...)
 		if err != nil {
 			return fmt.Errorf("gradient: %w", err)
 		}

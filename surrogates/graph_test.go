@@ -46,7 +46,7 @@ func jitter(n *Network) {
 
 func open(t *testing.T, spec Spec, inputs, auxiliary int, o GraphOptions) (*Network, *Graph) {
 	t.Helper()
-	n, err := New(spec, inputs, auxiliary, 3)
+	n, err := New(spec, PlainInputs(inputs), auxiliary, 3)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func auc(score, spike []float32, from, time int) (area float64, spikes int) {
 // TestFilterLearnsIntegrateAndFire: 250 steps teach the filter to predict unseen spikes, and its shape is the
 // membrane's: positive for excitation, negative for inhibition, decaying over 20 ms.
 func TestFilterLearnsIntegrateAndFire(t *testing.T) {
-	n, err := New(Spec{Family: "filter", Window: 60}, 100, 0, 1)
+	n, err := New(Spec{Family: "filter", Window: 60}, PlainInputs(100), 0, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,9 @@ package surrogates
 
 import (
 	"fmt"
-	"math"
 
 	"gorgonia.org/tensor"
 
-	"neq/internal/philox"
 	"neq/surrogates/ops"
 )
 
@@ -22,63 +20,40 @@ type Weight struct {
 type Network struct {
 	spec              Spec
 	inputs, auxiliary int
-	layers            []layer
+	stages            []stage
+	width             []int // channels of each stage's output
 	weights           []*Weight
-	parts             []layerWeights
 	headW, headB      *Weight
 }
-
-// layerWeights are a layer's tensors; those of the norm are nil without one.
-type layerWeights struct{ w, b, gamma, beta, mean, variance *Weight }
 
 // initStream is the first Philox stream of initial weights; every tensor has the next one.
 const initStream = 0x5747_0000
 
-// New makes a network over so many input synapses, with the heads for spike and voltage and so many auxiliary
-// targets. Initial weights depend on the spec and the seed alone: uniform within 1/sqrt(fan-in), biases too
-// (PyTorch's default for convolutions, LeCun et al. 1998), norms at identity. The filter's heads start at weight 1
-// and bias 0, its bias at 0: heads of unlike sign would pull the one filter in opposite directions.
-func New(spec Spec, inputs, auxiliary int, seed uint64) (*Network, error) {
-	ls, err := spec.layers(inputs)
+// New makes a network over input synapses, with the heads for spike and voltage and so many auxiliary targets. Initial
+// weights depend on the spec, the inputs and the seed alone: where a family does not say otherwise uniform within
+// 1/sqrt(fan-in), biases too (PyTorch's default, LeCun et al. 1998), norms at identity. The filter's heads start at
+// weight 1 and bias 0, its bias at 0: heads of unlike sign would pull the one filter in opposite directions.
+func New(spec Spec, inputs Inputs, auxiliary int, seed uint64) (*Network, error) {
+	stages, width, err := spec.stages(len(inputs))
 	if err != nil {
 		return nil, err
 	}
 	if auxiliary < 0 || auxiliary > 1<<12 {
 		return nil, fmt.Errorf("surrogates: %s with %d auxiliary targets: want 0 to %d", spec.Title(), auxiliary, 1<<12)
 	}
-	n := &Network{spec: spec, inputs: inputs, auxiliary: auxiliary, layers: ls}
-	in := inputs
-	for i, l := range ls {
-		name := fmt.Sprintf("layer%d.", i)
-		bound := 1 / math.Sqrt(float64(in)*float64(l.taps))
-		var p layerWeights
-		p.w = n.add(name+"weight", i == 0, true, in, l.taps, l.width)
-		if i > 0 {
-			p.w.Value = zeros(l.taps, in, l.width) // [lag][channel in][channel out]
-		}
-		p.b = n.add(name+"bias", false, true, l.width)
-		n.uniform(p.w, bound, seed)
-		if l.norm {
-			p.gamma = n.add(name+"norm.gamma", false, true, l.width)
-			p.beta = n.add(name+"norm.beta", false, true, l.width)
-			p.mean = n.add(name+"norm.mean", false, false, l.width)
-			p.variance = n.add(name+"norm.variance", false, false, l.width)
-			fill(p.gamma, 1)
-			fill(p.variance, 1)
-		}
-		if spec.Family != "filter" {
-			n.uniform(p.b, bound, seed)
-		}
-		n.parts = append(n.parts, p)
-		in = l.width
+	n := &Network{spec: spec, inputs: len(inputs), auxiliary: auxiliary, stages: stages, width: width}
+	d := &declaration{n: n, seed: seed, inputs: inputs}
+	for i, s := range stages {
+		d.prefix = fmt.Sprintf("layer%d.", i)
+		s.declare(d)
 	}
-	n.headW = n.add("heads.weight", false, true, n.heads(), in) // rows: spike, voltage, auxiliary
-	n.headB = n.add("heads.bias", false, true, n.heads())
+	d.prefix = "heads."
+	in := width[len(width)-1]
+	n.headW, n.headB = d.add("weight", n.heads(), in), d.add("bias", n.heads()) // rows: spike, voltage, auxiliary
 	if spec.Family == "filter" {
 		fill(n.headW, 1)
 	} else {
-		n.uniform(n.headW, 1/math.Sqrt(float64(in)), seed)
-		n.uniform(n.headB, 1/math.Sqrt(float64(in)), seed)
+		d.uniform(fanIn(in), n.headW, n.headB)
 	}
 	return n, nil
 }
@@ -93,20 +68,6 @@ func (n *Network) add(name string, synaptic, trainable bool, shape ...int) *Weig
 	w := &Weight{Name: name, Value: zeros(shape...), Synaptic: synaptic, Trainable: trainable}
 	n.weights = append(n.weights, w)
 	return w
-}
-
-func (n *Network) uniform(w *Weight, bound float64, seed uint64) {
-	stream := uint32(initStream)
-	for i, o := range n.weights {
-		if o == w {
-			stream += uint32(i)
-		}
-	}
-	r := philox.New(seed, 0, stream)
-	v := data(w.Value)
-	for i := range v {
-		v[i] = float32(bound * (2*r.Float64() - 1))
-	}
 }
 
 func fill(w *Weight, x float32) {
@@ -164,49 +125,42 @@ func (n *Network) tensors() []*tensor.Dense {
 
 // Parameters counts the trainable weights, from the architecture.
 func (n *Network) Parameters() int {
-	total, in := n.SynapticParameters(), 0
-	for i, l := range n.layers {
-		if i > 0 {
-			total += in * l.taps * l.width
-		}
-		total += l.width
-		if l.norm {
-			total += 2 * l.width
-		}
-		in = l.width
+	total := n.heads() * (n.width[len(n.width)-1] + 1)
+	for _, s := range n.stages {
+		synaptic, core := s.parameters()
+		total += synaptic + core
 	}
-	return total + n.heads()*(in+1)
+	return total
 }
 
-// SynapticParameters counts the first layer's weights, which grow with the number of synapses.
-func (n *Network) SynapticParameters() int { return n.inputs * n.layers[0].taps * n.layers[0].width }
+// SynapticParameters counts the weights that touch an input, which grow with the number of synapses.
+func (n *Network) SynapticParameters() int {
+	total := 0
+	for _, s := range n.stages {
+		synaptic, _ := s.parameters()
+		total += synaptic
+	}
+	return total
+}
 
-// ReceptiveField is how many ms of input, the present one included, an output depends on.
+// ReceptiveField is how many ms of input, the present one included, an output depends on; 0 where it is all of the past.
 func (n *Network) ReceptiveField() int {
 	reach := 1
-	for _, l := range n.layers {
-		reach += l.reach() - 1
+	for _, s := range n.stages {
+		if s.reach() == 0 {
+			return 0
+		}
+		reach += s.reach() - 1
 	}
 	return reach
 }
 
 // Cost is what one ms of streaming inference takes: multiply-accumulates, with eventsPerMs input events over all
-// synapses (an event adds its synapse's taps to the outputs to come), and the numbers kept from one ms to the next:
-// the first layer's outputs to come and the later layers' past inputs. Batch normalisation folds into the weights.
+// synapses, and the numbers kept from one ms to the next.
 func (n *Network) Cost(eventsPerMs float64) (macs float64, state int) {
-	in := 0
-	for i, l := range n.layers {
-		if i == 0 {
-			macs += eventsPerMs * float64(l.taps*l.width)
-		} else {
-			macs += float64(in * l.taps * l.width)
-		}
-		if i == 0 {
-			state += l.reach() * l.width
-		} else {
-			state += (l.reach() - 1) * in
-		}
-		in = l.width
+	for _, s := range n.stages {
+		m, k := s.cost(eventsPerMs)
+		macs, state = macs+m, state+k
 	}
-	return macs + float64(n.heads()*in), state
+	return macs + float64(n.heads()*n.width[len(n.width)-1]), state
 }

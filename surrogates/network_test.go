@@ -20,7 +20,7 @@ func TestParameters(t *testing.T) {
 		{Spec{Family: "tcn", Depth: 7, Width: 128, Kernels: []int{54, 12, 12, 12, 12, 12, 12}, BatchNorm: true}, 1278, 0, 10_016_130, 1278 * 54 * 128, 54 + 6*11},
 		{Spec{Family: "tcn", Depth: 2, Width: 4, Kernels: []int{3}, Dilations: []int{2, 5}}, 6, 0, 6*3*4 + 4 + 3*4*4 + 4 + 10, 72, 1 + 2*2 + 2*5},
 	} {
-		n, err := New(c.spec, c.inputs, c.auxiliary, 1)
+		n, err := New(c.spec, PlainInputs(c.inputs), c.auxiliary, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,11 +53,11 @@ func TestCost(t *testing.T) {
 		macs  float64
 		state int
 	}{
-		{Spec{Family: "filter", Window: 80}, 2*80 + 2, 80},
-		{Spec{Family: "fcn", Window: 43, Width: 128}, 2*43*128 + 2*128, 43 * 128},
-		{Spec{Family: "tcn", Depth: 2, Width: 8, Kernels: []int{5, 3}, Dilations: []int{1, 4}}, 2*5*8 + 3*8*8 + 16, 5*8 + 2*4*8},
+		{Spec{Family: "filter", Window: 80}, 2*80 + 2, 79},
+		{Spec{Family: "fcn", Window: 43, Width: 128}, 2*43*128 + 2*128, 42 * 128},
+		{Spec{Family: "tcn", Depth: 2, Width: 8, Kernels: []int{5, 3}, Dilations: []int{1, 4}}, 2*5*8 + 3*8*8 + 16, 4*8 + 2*4*8},
 	} {
-		n, err := New(c.spec, 10, 0, 1)
+		n, err := New(c.spec, PlainInputs(10), 0, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func TestSpecs(t *testing.T) {
 		{Spec{Family: "fcn", Window: 43, Width: 128, Activation: "gelu", BatchNorm: true}, "fcn-43ms-128-gelu-bn", ""},
 		{Spec{Family: "tcn", Depth: 7, Width: 128, Kernels: []int{35}}, "tcn-7x128-k35", ""},
 		{Spec{Family: "tcn", Depth: 7, Width: 128, Kernels: []int{54, 12, 12, 12, 12, 12, 12}, Dilations: []int{2}}, "tcn-7x128-k54-12x6-d2", ""},
-		{Spec{Family: "rnn"}, "rnn", `family "rnn": want filter, fcn or tcn`},
+		{Spec{Family: "rnn"}, "rnn", `family "rnn": want one of `},
 		{Spec{Family: "filter"}, "filter-0ms", "filter window_ms 0: want 1 to"},
 		{Spec{Family: "filter", Window: 80, Width: 3}, "filter-80ms", "filter has no width: it takes window_ms"},
 		{Spec{Family: "fcn", Window: 43}, "fcn-43ms-0", "width 0"},
@@ -105,12 +105,12 @@ func TestSpecs(t *testing.T) {
 
 func TestInitialWeights(t *testing.T) {
 	spec := Spec{Family: "fcn", Window: 20, Width: 30}
-	a, err := New(spec, 50, 0, 1)
+	a, err := New(spec, PlainInputs(50), 0, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, _ := New(spec, 50, 0, 1)
-	c, _ := New(spec, 50, 0, 2)
+	b, _ := New(spec, PlainInputs(50), 0, 1)
+	c, _ := New(spec, PlainInputs(50), 0, 2)
 	for i, w := range a.Weights() {
 		if !slices.Equal(data(w.Value), data(b.Weights()[i].Value)) {
 			t.Errorf("%s differs between networks of one seed", w.Name)
@@ -128,7 +128,7 @@ func TestInitialWeights(t *testing.T) {
 	if sd := math.Sqrt(sum / 30000); math.Abs(sd*math.Sqrt(3000)-1) > 0.02 || largest > 1/math.Sqrt(1000) {
 		t.Errorf("first layer: standard deviation %v, largest %v", sd, largest)
 	}
-	f, _ := New(Spec{Family: "filter", Window: 8}, 5, 1, 1)
+	f, _ := New(Spec{Family: "filter", Window: 8}, PlainInputs(5), 1, 1)
 	for _, v := range data(f.headW.Value) {
 		if v <= 0 || v != data(f.headW.Value)[0] {
 			t.Errorf("the filter's heads start at %v: want equal and positive", data(f.headW.Value))
@@ -137,7 +137,7 @@ func TestInitialWeights(t *testing.T) {
 }
 
 func TestGraphRefuses(t *testing.T) {
-	n, err := New(Spec{Family: "filter", Window: 8}, 5, 1, 1)
+	n, err := New(Spec{Family: "filter", Window: 8}, PlainInputs(5), 1, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

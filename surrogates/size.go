@@ -1,15 +1,16 @@
 package surrogates
 
-// Size is the number of weights of the spec's layers over so many inputs, biases and heads not counted: what a
-// network takes at least, known before anything is allocated.
+// Size is the number of trainable weights of the spec's stages over so many inputs, heads not counted: what a network
+// takes at least, known before anything is allocated.
 func (s Spec) Size(inputs int) (int64, error) {
-	ls, err := s.layers(inputs)
+	stages, _, err := s.stages(inputs)
 	if err != nil {
 		return 0, err
 	}
 	var total int64
-	for in, i := inputs, 0; i < len(ls); in, i = ls[i].width, i+1 {
-		total += int64(in) * int64(ls[i].taps) * int64(ls[i].width)
+	for _, st := range stages {
+		synaptic, core := st.parameters()
+		total += int64(synaptic) + int64(core)
 	}
 	return total, nil
 }

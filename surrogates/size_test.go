@@ -4,7 +4,7 @@ import "testing"
 
 func TestSizeIsWhatNewAllocates(t *testing.T) {
 	for _, s := range []Spec{{Family: "filter", Window: 80}, {Family: "fcn", Window: 43, Width: 16}, {Family: "tcn", Depth: 3, Width: 8, Kernels: []int{5, 3, 3}}} {
-		n, err := New(s, 100, 0, 0)
+		n, err := New(s, PlainInputs(100), 0, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

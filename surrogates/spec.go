@@ -2,72 +2,73 @@ package surrogates
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
 
-// layer is one stage of a network: convolution with bias, activation, batch normalisation.
-type layer struct {
-	taps, dilation, width int
-	activation            string
-	norm                  bool
-}
-
-func (l layer) reach() int { return (l.taps-1)*l.dilation + 1 }
-
-// family is a kind of surrogate: what a Spec of it may say and the layers it means.
+// family is a kind of surrogate: what a Spec of it may say and the stages it means.
 type family struct {
 	fields []string // configuration keys it uses, besides name and family
-	layers func(Spec) ([]layer, error)
+	stages func(Spec) ([]stage, error)
 	title  func(Spec) string
 }
 
 var families = map[string]family{
-	"filter": {[]string{"window_ms"}, filterLayers, filterTitle},
-	"fcn":    {[]string{"window_ms", "width", "activation", "batch_norm"}, fcnLayers, fcnTitle},
-	"tcn":    {[]string{"width", "depth", "kernels", "dilations", "activation", "batch_norm"}, tcnLayers, tcnTitle},
+	"filter": {[]string{"window_ms"}, filterStages, filterTitle},
+	"fcn":    {[]string{"window_ms", "width", "activation", "batch_norm"}, fcnStages, fcnTitle},
+	"tcn":    {[]string{"width", "depth", "kernels", "dilations", "activation", "batch_norm"}, tcnStages, tcnTitle},
 }
+
+// Families are the names of the kinds of surrogates.
+func Families() []string { return slices.Sorted(maps.Keys(families)) }
 
 var activations = []string{"relu", "gelu", "silu", "tanh"}
 
-// maxWeights bounds a network's size, so that a slip of the keyboard is an error and not a dead machine.
-const maxWeights = 1 << 31
+// Bounds of a network's size, so that a slip of the keyboard is an error and not a dead machine.
+const (
+	maxWeights = 1 << 31
+	maxInputs  = 1 << 20
+)
 
 // Validate says whether the spec is a network over the given number of inputs, naming the key that is wrong.
 func (s Spec) Validate(inputs int) error {
-	_, err := s.layers(inputs)
+	_, _, err := s.stages(inputs)
 	return err
 }
 
-func (s Spec) layers(inputs int) ([]layer, error) {
+// stages are the spec's, with the channels each gives, before anything is allocated.
+func (s Spec) stages(inputs int) (list []stage, width []int, err error) {
 	f, ok := families[s.Family]
 	if !ok {
-		return nil, fmt.Errorf("surrogates: family %q: want filter, fcn or tcn", s.Family)
+		return nil, nil, fmt.Errorf("surrogates: family %q: want one of %s", s.Family, strings.Join(Families(), ", "))
 	}
-	if inputs < 1 {
-		return nil, fmt.Errorf("surrogates: %s over %d inputs: want at least one", s.Family, inputs)
+	if inputs < 1 || inputs > maxInputs {
+		return nil, nil, fmt.Errorf("surrogates: %s over %d inputs: want 1 to %d", s.Family, inputs, maxInputs)
 	}
 	for _, key := range s.given() {
 		if !slices.Contains(f.fields, key) {
-			return nil, fmt.Errorf("surrogates: %s has no %s: it takes %s", s.Family, key, strings.Join(f.fields, ", "))
+			return nil, nil, fmt.Errorf("surrogates: %s has no %s: it takes %s", s.Family, key, strings.Join(f.fields, ", "))
 		}
 	}
 	if s.Activation != "" && !slices.Contains(activations, s.Activation) {
-		return nil, fmt.Errorf("surrogates: %s activation %q: want %s", s.Family, s.Activation, strings.Join(activations, ", "))
+		return nil, nil, fmt.Errorf("surrogates: %s activation %q: want %s", s.Family, s.Activation, strings.Join(activations, ", "))
 	}
-	ls, err := f.layers(s)
-	if err != nil {
-		return nil, fmt.Errorf("surrogates: %s %w", s.Family, err)
+	if list, err = f.stages(s); err != nil {
+		return nil, nil, fmt.Errorf("surrogates: %s %w", s.Family, err)
 	}
-	total, in := 0.0, inputs
-	for _, l := range ls {
-		total += float64(in) * float64(l.taps) * float64(l.width)
-		in = l.width
+	in, total := inputs, 0
+	for _, st := range list {
+		if in, err = st.plan(in); err != nil {
+			return nil, nil, fmt.Errorf("surrogates: %s over %d inputs: %w", s.Family, inputs, err)
+		}
+		synaptic, core := st.parameters()
+		if total += synaptic + core; synaptic < 0 || core < 0 || total > maxWeights {
+			return nil, nil, fmt.Errorf("surrogates: %s would have more than %d weights over %d inputs: make it narrower or shorter", s.Family, maxWeights, inputs)
+		}
+		width = append(width, in)
 	}
-	if total > maxWeights {
-		return nil, fmt.Errorf("surrogates: %s would have %.3g weights over %d inputs, more than %d: make it narrower or shorter", s.Family, total, inputs, maxWeights)
-	}
-	return ls, nil
+	return list, width, nil
 }
 
 // given are the configuration keys the spec sets.

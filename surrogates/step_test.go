@@ -72,7 +72,7 @@ func BenchmarkStep(b *testing.B) {
 	} {
 		for _, threads := range []int{1, 2} {
 			b.Run(fmt.Sprintf("%s/threads=%d", c.name, threads), func(b *testing.B) {
-				n, err := New(c.spec, c.inputs, 0, 1)
+				n, err := New(c.spec, PlainInputs(c.inputs), 0, 1)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -9,7 +9,7 @@ import (
 // each followed by its activation and, where asked, batch normalisation in that order (as in Beniaguev, Segev &
 // London 2021, figure 2), then the heads.
 
-func tcnLayers(s Spec) ([]layer, error) {
+func tcnStages(s Spec) ([]stage, error) {
 	if err := between("depth", s.Depth, 1, 1024); err != nil {
 		return nil, err
 	}
@@ -27,9 +27,9 @@ func tcnLayers(s Spec) ([]layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	ls := make([]layer, s.Depth)
+	ls := make([]stage, s.Depth)
 	for i := range ls {
-		ls[i] = layer{taps: kernels[i], dilation: dilations[i], width: s.Width, activation: s.activation(), norm: s.BatchNorm}
+		ls[i] = &layer{first: i == 0, taps: kernels[i], dilation: dilations[i], width: s.Width, activation: s.activation(), norm: s.BatchNorm}
 	}
 	return ls, nil
 }

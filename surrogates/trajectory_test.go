@@ -63,7 +63,7 @@ func testTrajectory(t *testing.T, on where) {
 	for _, c := range file.Cases {
 		t.Run(c.Name, func(t *testing.T) {
 			s := setups[c.Name]
-			n, err := New(s.spec, S, 0, 1)
+			n, err := New(s.spec, PlainInputs(S), 0, 1)
 			if err != nil {
 				t.Fatal(err)
 			}

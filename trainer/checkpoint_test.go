@@ -40,7 +40,7 @@ func interrupted(t *testing.T) FitOptions {
 func TestDamagedCheckpoints(t *testing.T) {
 	o := interrupted(t)
 	cp := func(name string) string { return filepath.Join(o.OutDir, checkpointFolder, "step-000000010", name) }
-	other, err := surrogates.New(surrogates.Spec{Family: "filter", Window: 50}, 11, 0, 1)
+	other, err := surrogates.New(surrogates.Spec{Family: "filter", Window: 50}, surrogates.PlainInputs(11), 0, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 		}
 	}
 	// Weights of another architecture, with the checksum that is theirs.
-	net, err := surrogates.New(o.Spec, 11, 0, 1)
+	net, err := surrogates.New(o.Spec, surrogates.PlainInputs(11), 0, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func FuzzState(f *testing.F) {
 	f.Add([]byte(`{"format":1,"step":3,"best":{"step":2,"score":1,"auc":null},"identity":{"surrogate":{}},"files":{"weights.safetensors":{"bytes":8,"sha256":"x"}},"checksum":""}`))
 	f.Add([]byte(`{"format":1,"identity":null,"files":null}`))
 	f.Add([]byte(`null`))
-	net, err := surrogates.New(surrogates.Spec{Family: "filter", Window: 2}, 1, 0, 1)
+	net, err := surrogates.New(surrogates.Spec{Family: "filter", Window: 2}, surrogates.PlainInputs(1), 0, 1)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -23,7 +23,7 @@ type Config struct {
 	Steps  int  `yaml:"steps,omitempty" json:"steps"`           // optimiser steps, > 0; default 2000
 	Batch  int  `yaml:"batch,omitempty" json:"batch"`           // windows in a step, > 0; default 16
 	Window int  `yaml:"window_ms,omitempty" json:"window_ms"`   // scored part of a window, ms, 1..duration; default 400, or the duration if shorter
-	BurnIn *int `yaml:"burn_in_ms,omitempty" json:"burn_in_ms"` // history given before it, not scored, ms, >= 0; default receptive field - 1, as much as matters
+	BurnIn *int `yaml:"burn_in_ms,omitempty" json:"burn_in_ms"` // history given before it, not scored, ms, >= 0; default receptive field - 1, as much as matters; 150 where that is all of the past (Spieler et al. 2024)
 
 	Loss         Loss          `yaml:"loss,omitempty" json:"loss"`
 	Voltage      VoltageTarget `yaml:"voltage,omitempty" json:"voltage"`
@@ -72,7 +72,7 @@ type VoltageTarget struct {
 	Clip *float64 `yaml:"clip_mv,omitempty" json:"clip_mv,omitempty"` // mV; higher voltages (spikes) are cut to it; default: none
 }
 
-// Fill puts the defaults in, for a surrogate of a receptive field (ms) and episodes of a duration (ms).
+// Fill puts the defaults in, for a surrogate of a receptive field (ms; 0: all of the past) and episodes of a duration (ms).
 func (c *Config) Fill(receptiveField, duration int) {
 	def(&c.Optimiser, "nadam")
 	def(&c.LearningRate, 0.002)
@@ -87,7 +87,10 @@ func (c *Config) Fill(receptiveField, duration int) {
 	def(&c.Batch, 16)
 	def(&c.Window, min(400, duration))
 	if c.BurnIn == nil {
-		c.BurnIn = ptr(max(0, receptiveField-1))
+		c.BurnIn = ptr(receptiveField - 1)
+		if receptiveField == 0 {
+			c.BurnIn = ptr(recurrentBurnIn)
+		}
 	}
 	if c.Loss.Spike == nil {
 		c.Loss.Spike = ptr(1.0)
@@ -101,6 +104,9 @@ func (c *Config) Fill(receptiveField, duration int) {
 	def(&c.CheckpointEvery, 60)
 	def(&c.LogEvery, 20)
 }
+
+// recurrentBurnIn is the default burn-in, in ms, of a surrogate that remembers all of the past.
+const recurrentBurnIn = 150
 
 func def[T comparable](p *T, v T) {
 	var zero T

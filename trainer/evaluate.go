@@ -117,5 +117,15 @@ func (m *Model) evaluate(ctx context.Context, src source, splitName string, o Ev
 	return e, nil
 }
 
-// burnIn is how much of an episode is left out by default: the receptive field, at most half of it.
-func burnIn(receptiveField, duration int) int { return min(receptiveField, duration/2) }
+// burnIn is how much of an episode is left out by default: what a surrogate of a receptive field needs to be itself, at
+// most half of it.
+func burnIn(receptiveField, duration int) int { return min(settling(receptiveField), duration/2) }
+
+// settling is how many ms of input a surrogate of a receptive field must have seen: as many as it has, and where that is
+// all of the past 500 (the published scores' choice: Beniaguev et al. 2021, Spieler et al. 2024).
+func settling(receptiveField int) int {
+	if receptiveField == 0 {
+		return 500
+	}
+	return receptiveField
+}

@@ -142,7 +142,7 @@ func prepare(src source, o FitOptions) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	net, err := surrogates.New(o.Spec, info.Inputs, len(aux), o.Config.Seed)
+	net, err := surrogates.New(o.Spec, inputsOf(&info), len(aux), o.Config.Seed)
 	if err != nil {
 		return nil, err
 	}

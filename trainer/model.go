@@ -37,7 +37,7 @@ type Description struct {
 	Parameters     int                  `json:"parameters"`
 	Synaptic       int                  `json:"synaptic_parameters"` // those of the first layer that touch an input
 	Core           int                  `json:"core_parameters"`     // the others
-	ReceptiveField int                  `json:"receptive_field_ms"`
+	ReceptiveField int                  `json:"receptive_field_ms"`  // 0: all of the past
 	MACs           float64              `json:"macs_per_ms"`
 	State          int                  `json:"state"` // numbers kept from one ms to the next
 	Normalisation  Normalisation        `json:"normalisation"`
@@ -98,6 +98,9 @@ func Load(dir string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.Data.Inputs != d.Inputs {
+		return nil, fmt.Errorf("trainer: %s: inputs %d, while its data set has %d", filepath.Join(dir, modelFile), d.Inputs, d.Data.Inputs)
+	}
 	size, err := d.Spec.Size(d.Inputs)
 	if err == nil && size > int64(len(b))/4 { // before memory is taken for what a file merely claims
 		err = fmt.Errorf("a network of %d weights, while %s has room for %d", size, weightsFile, len(b)/4)
@@ -105,7 +108,7 @@ func Load(dir string) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("trainer: %s: %w", filepath.Join(dir, modelFile), err)
 	}
-	net, err := surrogates.New(d.Spec, d.Inputs, len(d.Auxiliary), 0)
+	net, err := surrogates.New(d.Spec, inputsOf(&d.Data), len(d.Auxiliary), 0)
 	if err != nil {
 		return nil, fmt.Errorf("trainer: %s: %w", filepath.Join(dir, modelFile), err)
 	}

@@ -26,19 +26,25 @@ type predictor struct {
 	piece   int // ms
 	length  int // of an episode, ms
 	out     Prediction
+	net     *surrogates.Network // that remembers all of the past, of episodes too long for a row: streamed; nil otherwise
 }
 
 // Bounds of a prediction's graph: ms in a row, and ms in all its rows.
 const (
 	longestRow = 8192
 	largestRun = 65536
+	streamRows = 64 // episodes streamed at once
 )
 
 // newPredictor makes one for episodes of a length in ms, on a GPU or, where that is nil, the CPU. rows bounds the batch
 // (0: no bound of its own).
 func newPredictor(net *surrogates.Network, norm Normalisation, length, rows, threads int, gpu *ops.Device) (*predictor, error) {
 	p := &predictor{norm: norm, length: length, piece: length}
-	if length > longestRow {
+	if length > longestRow && net.ReceptiveField() == 0 && gpu == nil {
+		p.net, p.batch = net, min(max(rows, 1), streamRows)
+		return p, nil
+	}
+	if length > longestRow && net.ReceptiveField() > 0 {
 		p.history = net.ReceptiveField() - 1
 		p.piece = min(length, max(longestRow-p.history, p.history, 1))
 	}
@@ -60,13 +66,20 @@ func newPredictor(net *surrogates.Network, norm Normalisation, length, rows, thr
 	return p, nil
 }
 
-func (p *predictor) close() { p.graph.Close() }
+func (p *predictor) close() {
+	if p.graph != nil {
+		p.graph.Close()
+	}
+}
 
 func (p *predictor) pieces() int { return (p.length + p.piece - 1) / p.piece }
 
 // run predicts samples from <= i < to of a shard and calls f with each in order; the prediction's memory is
 // used again for the next.
 func (p *predictor) run(ctx context.Context, s *traces.Shard, from, to int, f func(i int, out Prediction) error) error {
+	if p.net != nil {
+		return p.stream(ctx, s, from, to, f)
+	}
 	pieces := p.pieces()
 	rows := (to - from) * pieces
 	span := p.history + p.piece
@@ -103,6 +116,56 @@ func (p *predictor) run(ctx context.Context, s *traces.Shard, from, to int, f fu
 				if err := f(from+r/pieces, p.out); err != nil {
 					return err
 				}
+			}
+		}
+	}
+	return nil
+}
+
+// stream is run one ms at a time, for a network whose state must be carried from an episode's start to its end.
+func (p *predictor) stream(ctx context.Context, s *traces.Shard, from, to int, f func(i int, out Prediction) error) error {
+	rows := min(p.batch, to-from)
+	net, err := p.net.Stream(rows)
+	if err != nil {
+		return err
+	}
+	outs, bins, synapses, at := make([]Prediction, rows), make([][]int32, rows), make([][]int32, rows), make([]int, rows)
+	for r := range outs {
+		outs[r] = Prediction{make([]float32, p.length), make([]float32, p.length)}
+	}
+	in := &surrogates.Spikes{Start: make([]int, rows+1)}
+	mean, sd := float32(p.norm.Mean), float32(p.norm.SD)
+	for first := from; first < to; first += rows {
+		net.Reset()
+		for r := range rows {
+			bins[r], synapses[r], at[r] = bins[r][:0], synapses[r][:0], 0
+			if first+r < to {
+				bins[r], synapses[r] = inputs(s, first+r, 0, 0, p.length, bins[r], synapses[r])
+			}
+		}
+		for ms := range p.length {
+			if ms%1024 == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
+			in.Synapse = in.Synapse[:0]
+			for r := range rows {
+				for ; at[r] < len(bins[r]) && int(bins[r][at[r]]) == ms; at[r]++ {
+					in.Synapse = append(in.Synapse, synapses[r][at[r]])
+				}
+				in.Start[r+1] = len(in.Synapse)
+			}
+			y, err := net.Step(in)
+			if err != nil {
+				return err
+			}
+			heads := len(y) / rows
+			for r := range rows {
+				outs[r].Logit[ms], outs[r].Voltage[ms] = y[r*heads], y[r*heads+1]*sd+mean
+			}
+		}
+		for r := range min(rows, to-first) {
+			if err := f(first+r, outs[r]); err != nil {
+				return err
 			}
 		}
 	}

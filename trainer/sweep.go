@@ -160,7 +160,7 @@ func planSweep(src source, o SweepOptions) (*sweep, error) {
 		if err != nil {
 			return nil, fmt.Errorf("trial %s: %w", t.Name, err)
 		}
-		longest = max(longest, r.net.ReceptiveField())
+		longest = max(longest, settling(r.net.ReceptiveField()))
 		s.records = append(s.records, trialRecord{Fit: r.who, Split: o.Split, Resamples: o.Resamples})
 		if i%o.Parts == o.Part {
 			s.mine = append(s.mine, i)
@@ -410,7 +410,7 @@ func (s *sweep) fitTrial(ctx context.Context, i, threads int, row *equivalence.R
 		return err
 	}
 	// Filled before the fit, so that a failed trial's row says what it was.
-	net, err := surrogates.New(t.Spec, s.info.Inputs, len(t.Config.Loss.Auxiliary), t.Config.Seed)
+	net, err := surrogates.New(t.Spec, inputsOf(&s.info), len(t.Config.Loss.Auxiliary), t.Config.Seed)
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func train(t testing.TB, n network, d *ops.Device, p ops.Precision) *training {
 	t.Helper()
 	x := &training{}
 	var err error
-	if x.network, err = surrogates.New(n.spec, n.inputs, 0, 1); err != nil {
+	if x.network, err = surrogates.New(n.spec, surrogates.PlainInputs(n.inputs), 0, 1); err != nil {
 		t.Fatal(err)
 	}
 	if x.graph, err = x.network.Graph(surrogates.GraphOptions{Batch: n.batch, Time: n.time, Train: true, Device: d, Precision: p}); err != nil {

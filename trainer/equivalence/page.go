@@ -246,6 +246,13 @@ func (s *Study) provenance() []Fact {
 
 func milliseconds(n int) string { return plot.Integer(n) + " ms" }
 
+func receptive(n int) string {
+	if n == 0 {
+		return "all of the past"
+	}
+	return milliseconds(n)
+}
+
 // pageRows are the trained surrogates by size, then the baselines.
 func (s *Study) pageRows(all []Candidate, a Answer) (out []pageRow, costs []costRow) {
 	rows := sound(s.Rows)
@@ -273,7 +280,7 @@ func (s *Study) pageRows(all []Candidate, a Answer) (out []pageRow, costs []cost
 		}
 		out = append(out, p)
 		costs = append(costs, costRow{p.Class, p.Name, strconv.FormatUint(r.Seed, 10), p.Rate, plot.Integer(r.Synaptic), plot.Integer(r.Core), count(r.MACs),
-			count(r.State), milliseconds(r.ReceptiveField), plot.Integer(r.Steps), duration(r.BioSeconds), duration(r.TrainSeconds)})
+			count(r.State), receptive(r.ReceptiveField), plot.Integer(r.Steps), duration(r.BioSeconds), duration(r.TrainSeconds)})
 	}
 	for _, b := range s.Baselines {
 		p := fidelityRow(b.Fidelity)

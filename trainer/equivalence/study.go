@@ -79,12 +79,12 @@ type Row struct {
 	Spec           json.RawMessage `json:"spec,omitempty"`     // architecture, as in the configuration, without name
 	Training       json.RawMessage `json:"training,omitempty"` // how it was trained, without the seed; rows that differ in it are not averaged
 	Seed           uint64          `json:"seed"`
-	Parameters     int             `json:"parameters"`   // all that training set
-	Synaptic       int             `json:"synaptic"`     // those of the first layer that touch an input
-	Core           int             `json:"core"`         // the others
-	MACs           float64         `json:"macs_per_ms"`  // at the data set's mean input rate: an event costs one for each weight it meets
-	State          float64         `json:"state_per_ms"` // values computed per ms
-	ReceptiveField int             `json:"receptive_field_ms"`
+	Parameters     int             `json:"parameters"`         // all that training set
+	Synaptic       int             `json:"synaptic"`           // those of the first layer that touch an input
+	Core           int             `json:"core"`               // the others
+	MACs           float64         `json:"macs_per_ms"`        // at the data set's mean input rate: an event costs one for each weight it meets
+	State          float64         `json:"state_per_ms"`       // values computed per ms
+	ReceptiveField int             `json:"receptive_field_ms"` // 0: all of the past
 	Fidelity       fidelity.Result `json:"fidelity"`
 	TrainSeconds   float64         `json:"train_seconds"`
 	Steps          int             `json:"steps"`

@@ -49,7 +49,7 @@ func TestTemplates(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, trial := range trials {
-				if _, err := surrogates.New(trial.Spec, 100, 0, 1); err != nil {
+				if _, err := surrogates.New(trial.Spec, surrogates.PlainInputs(100), 0, 1); err != nil {
 					t.Errorf("%s: %v", trial.Name, err)
 				}
 			}
@@ -112,7 +112,7 @@ func TestExamples(t *testing.T) {
 			t.Error(err)
 		}
 		for _, trial := range trials {
-			if _, err := surrogates.New(trial.Spec, 100, 0, 1); err != nil {
+			if _, err := surrogates.New(trial.Spec, surrogates.PlainInputs(100), 0, 1); err != nil {
 				t.Errorf("%s: %s: %v", f, trial.Name, err)
 			}
 		}

@@ -46,7 +46,7 @@ func Networks() []Network {
 // Train measures training steps - forward, backward, Adam - on the CPU, on random events.
 func Train(ctx context.Context, n Network, threads int) (r Training, err error) {
 	r = Training{Network: n.Name, Inputs: n.Inputs, Batch: n.Batch, Window: n.Time, Threads: threads}
-	network, err := surrogates.New(n.Spec, n.Inputs, 0, 1)
+	network, err := surrogates.New(n.Spec, surrogates.PlainInputs(n.Inputs), 0, 1)
 	if err != nil {
 		return r, err
 	}
