@@ -42,11 +42,16 @@ type columnSumsCPU struct {
 
 func (c *columnSumsCPU) run(in [][]float32, out []float32) {
 	c.x = in[0]
-	c.b.team.run(chunks(len(c.x)/c.channels), c)
-	reduce(c.partial, c.channels, c.total)
+	c.sum()
 	for i, t := range c.total {
 		out[i] = float32(t)
 	}
+}
+
+// sum leaves the sums of x's columns in total.
+func (c *columnSumsCPU) sum() {
+	c.b.team.run(chunks(len(c.x)/c.channels), c)
+	reduce(c.partial, c.channels, c.total)
 }
 
 func (c *columnSumsCPU) part(i int) {

@@ -27,7 +27,9 @@ type Builder struct {
 	train   bool
 	pool    [2]*tensor.Dense // inference: the layers' outputs take turns
 	turn    int
-	places  [2]*resident // the same on a device
+
+	keptBytes int          // of a recurrent layer's states
+	places    [2]*resident // the same on a device
 
 	device    *Device   // nil: the CPU
 	precision Precision // of a device's products
@@ -44,7 +46,7 @@ func NewBuilder(threads int, train bool, isa string) (*Builder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ops: %w", err)
 	}
-	return &Builder{kernels: k, team: newTeam(threads), train: train}, nil
+	return &Builder{kernels: k, team: newTeam(threads), train: train, keptBytes: keptBytes}, nil
 }
 
 // NewDeviceBuilder is NewBuilder for a graph whose values are on a GPU, in float32, with products of a precision.

@@ -11,6 +11,13 @@ typedef struct {
   double keep;
 } nets_adam;
 
+// A stretch of ms of a scan over some rows of a batch.
+typedef struct {
+  int rows, time, units; // time: ms that the rows' tensors have
+  int from, to;
+  int kept; // ms that the rows of kept states have, from the stretch's first on
+} nets_scan;
+
 typedef struct {
   const char *name;
   int lanes;
@@ -51,6 +58,15 @@ typedef struct {
   void (*conv_dx)(const float *packed, const float *dy, int time, int cin, int cout, int taps, int dilation, int t0,
                   int t1, float *dx);
   void (*conv_dw)(const float *x, const float *dy, int batch, int time, int cin, int cout, int lag, int j, float *dw);
+  // lstm.h, gru.h
+  void (*lstm)(const nets_scan *s, const float *x, const float *packed, float *h, float *c, float *y, float *gates,
+               float *cells, float *work);
+  void (*lstm_grad)(const nets_scan *s, const float *dy, const float *packed, const float *gates, const float *cells,
+                    const float *before, float *dh, float *dc, float *dx, float *work);
+  void (*gru)(const nets_scan *s, const float *x, const float *packed, const float *bias, float *h, float *y,
+              float *gates, float *work);
+  void (*gru_grad)(const nets_scan *s, const float *dy, const float *packed, const float *gates, const float *y,
+                   const float *before, float *dh, float *dx, float *dz, float *work);
 } nets_table;
 
 const nets_table *nets_pick(const char *isa); // "" picks the best the machine has; NULL where it lacks isa

@@ -9,6 +9,8 @@
 #include "lines.h"
 #include "gemm.h"
 #include "conv.h"
+#include "lstm.h"
+#include "gru.h"
 
 const nets_table TABLE = {
     .name = ISA,
@@ -37,4 +39,8 @@ const nets_table TABLE = {
     .conv_rows = conv_rows,
     .conv_dx = conv_dx,
     .conv_dw = conv_dw,
+    .lstm = lstm,
+    .lstm_grad = lstm_grad,
+    .gru = gru,
+    .gru_grad = gru_grad,
 };

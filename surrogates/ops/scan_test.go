@@ -1,0 +1,392 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"neq/cuda/kernels/nets"
+	"neq/internal/philox"
+)
+
+// opCase is an op with the plain computation of its output in float64.
+type opCase struct {
+	name   string
+	inputs []operandCase
+	build  func(b *Builder, in []*G.Node) (*G.Node, error)
+	value  func(in [][]float64) []float64
+}
+
+// operandCase is an input: numbers about an offset.
+type operandCase struct {
+	name          string
+	shape         []int
+	about, spread float64
+}
+
+func (c opCase) draw() (in [][]float32) {
+	for i, o := range c.inputs {
+		r := philox.New(11, uint64(i), 77)
+		v := make([]float32, tensor.Shape(o.shape).TotalSize())
+		for j := range v {
+			v[j] = float32(o.about + o.spread*r.Normal())
+		}
+		in = append(in, v)
+	}
+	return in
+}
+
+// opRun is what a run of an op and of its gradients takes and gives.
+type opRun struct {
+	isa     string
+	device  *Device
+	threads int
+	kept    int // bytes of states; 0: as they come
+}
+
+// run gives the op's output on in, and its gradients where dy is the output's. It runs twice: what is left of the first
+// run must not show. With dy nil the graph is for inference.
+func (o opRun) run(t *testing.T, c opCase, in [][]float32, dy []float32) (y []float32, grads [][]float32) {
+	t.Helper()
+	var b *Builder
+	var err error
+	if o.device != nil {
+		b, err = NewDeviceBuilder(o.device, dy != nil, Float32)
+	} else {
+		b, err = NewBuilder(o.threads, dy != nil, o.isa)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if o.kept > 0 {
+		b.keptBytes = o.kept
+	}
+	g := G.NewGraph()
+	leaf := func(name string, shape []int, v []float32) *G.Node {
+		d := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(slices.Clone(v)))
+		bench{o.device}.place(t, []*tensor.Dense{d})
+		if o.device != nil {
+			d = o.device.Resident(d)
+		}
+		return G.NewTensor(g, tensor.Float32, len(shape), G.WithShape(shape...), G.WithName(name), G.WithValue(d))
+	}
+	var nodes G.Nodes
+	for i, x := range c.inputs {
+		nodes = append(nodes, leaf(x.name, x.shape, in[i]))
+	}
+	out, err := c.build(b, nodes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(n *G.Node) []float32 {
+		if o.device == nil {
+			return slices.Clone(floats(Output(n)))
+		}
+		v, err := o.device.Read(Output(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	var gradients G.Nodes
+	if dy != nil {
+		if gradients, err = out.Op().(*op).SymDiff(nodes, out, leaf("dy", out.Shape(), dy)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if o.device != nil {
+		if err := OnDevice(g); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := G.NewTapeMachine(g)
+	defer m.Close()
+	for range 2 {
+		if err := m.RunAll(); err != nil {
+			t.Fatal(err)
+		}
+		m.Reset()
+	}
+	if o.device == nil {
+		for _, n := range append(G.Nodes{out}, gradients...) {
+			p := n.Op().(*op)
+			if a := testing.AllocsPerRun(2, func() { p.body.run(p.in, p.data) }); a > 0 {
+				t.Errorf("%s allocates %v times a run", p.name, a)
+			}
+		}
+	}
+	for _, n := range gradients {
+		grads = append(grads, read(n))
+	}
+	return read(out), grads
+}
+
+func wide(in [][]float32) (w [][]float64) {
+	for _, v := range in {
+		x := make([]float64, len(v))
+		for i := range v {
+			x[i] = float64(v[i])
+		}
+		w = append(w, x)
+	}
+	return w
+}
+
+// alike allows a part of the largest number of the tensor: rounding of 6e-8 carried on over the ms.
+func alike(t *testing.T, what string, got []float32, want []float64, tolerance float64) {
+	t.Helper()
+	scale := 1e-3
+	for _, w := range want {
+		scale = max(scale, math.Abs(w))
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
+	}
+	for i, w := range want {
+		if !(math.Abs(float64(got[i])-w) <= tolerance*scale) {
+			t.Fatalf("%s[%d] = %v, want %v (largest %v)", what, i, got[i], w, scale)
+		}
+	}
+}
+
+func (c opCase) slope(in [][]float64, dy []float32, x []float64, i int) float64 {
+	const h = 1e-5 // of numbers near 1: leaves 1e-10 of truncation and of rounding
+	f := func() (s float64) {
+		for j, y := range c.value(in) {
+			s += y * float64(dy[j])
+		}
+		return s
+	}
+	keep := x[i]
+	x[i] = keep + h
+	up := f()
+	x[i] = keep - h
+	down := f()
+	x[i] = keep
+	return (up - down) / (2 * h)
+}
+
+// testOp holds output and gradients against the plain computation and its central differences.
+func (c opCase) test(t *testing.T, on []opRun) {
+	in := c.draw()
+	plain := wide(in)
+	want := c.value(plain)
+	dy := make([]float32, len(want))
+	r := philox.New(12, 0, 77)
+	for i := range dy {
+		dy[i] = float32(r.Normal())
+	}
+	type at struct {
+		i     int
+		slope float64
+	}
+	var slopes [][]at
+	for _, x := range plain {
+		var of []at
+		for i := 0; i < len(x); i += max(1, len(x)/40) | 1 {
+			of = append(of, at{i, c.slope(plain, dy, x, i)})
+		}
+		slopes = append(slopes, of)
+	}
+	for _, o := range on {
+		t.Run(fmt.Sprintf("%s/%s/kept=%d", c.name, o.isa, o.kept), func(t *testing.T) {
+			y, grads := o.run(t, c, in, dy)
+			alike(t, "output", y, want, 2e-6)
+			for k, of := range slopes {
+				var got []float32
+				var want []float64
+				for _, a := range of {
+					got, want = append(got, grads[k][a.i]), append(want, a.slope)
+				}
+				alike(t, "gradient of "+c.inputs[k].name, got, want, 1e-5)
+			}
+			if y2, _ := o.run(t, c, in, nil); !slices.Equal(y, y2) {
+				t.Error("inference gives other bits")
+			}
+		})
+	}
+}
+
+// cpus are the instruction sets this machine has, once with all states kept and once with few.
+func cpus(t *testing.T, few int) (all []opRun) {
+	for _, isa := range []string{"avx512", "avx2", "portable"} {
+		if _, err := nets.New(isa); err == nil {
+			all = append(all, opRun{isa: isa, threads: 2}, opRun{isa: isa, threads: 3, kept: few})
+		} else {
+			t.Logf("not tested: %v", err)
+		}
+	}
+	return all
+}
+
+func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+func lstmCase(batch, time, n int) opCase {
+	return opCase{
+		name: fmt.Sprintf("lstm %dx%dx%d", batch, time, n),
+		inputs: []operandCase{
+			{"x", []int{batch, time, 4 * n}, 0, 1}, {"wh", []int{n, 4 * n}, 0, 1 / math.Sqrt(float64(n))},
+		},
+		build: func(b *Builder, in []*G.Node) (*G.Node, error) { return b.LSTM(in[0], in[1]) },
+		value: func(in [][]float64) []float64 {
+			var y []float64
+			for b := range batch {
+				h, c := make([]float64, n), make([]float64, n)
+				for t := range time {
+					z := slices.Clone(in[0][(b*time+t)*4*n : (b*time+t+1)*4*n])
+					for p := range n {
+						for j := range z {
+							z[j] += h[p] * in[1][p*4*n+j]
+						}
+					}
+					for u := range n {
+						c[u] = sigmoid(z[n+u])*c[u] + sigmoid(z[u])*math.Tanh(z[2*n+u])
+						h[u] = sigmoid(z[3*n+u]) * math.Tanh(c[u])
+					}
+					y = append(y, h...)
+				}
+			}
+			return y
+		},
+	}
+}
+
+func gruCase(batch, time, n int) opCase {
+	return opCase{
+		name: fmt.Sprintf("gru %dx%dx%d", batch, time, n),
+		inputs: []operandCase{
+			{"x", []int{batch, time, 3 * n}, 0, 1}, {"wh", []int{n, 3 * n}, 0, 1 / math.Sqrt(float64(n))}, {"bhn", []int{n}, 0, 0.5},
+		},
+		build: func(b *Builder, in []*G.Node) (*G.Node, error) { return b.GRU(in[0], in[1], in[2]) },
+		value: func(in [][]float64) []float64 {
+			var y []float64
+			for b := range batch {
+				h := make([]float64, n)
+				for t := range time {
+					x := in[0][(b*time+t)*3*n : (b*time+t+1)*3*n]
+					q := append(make([]float64, 2*n), in[2]...)
+					for p := range n {
+						for j := range q {
+							q[j] += h[p] * in[1][p*3*n+j]
+						}
+					}
+					for u := range n {
+						r, z := sigmoid(x[u]+q[u]), sigmoid(x[n+u]+q[n+u])
+						h[u] = (1-z)*math.Tanh(x[2*n+u]+r*q[2*n+u]) + z*h[u]
+					}
+					y = append(y, h...)
+				}
+			}
+			return y
+		},
+	}
+}
+
+// Widths that fill vectors and that do not, batches that split unevenly, one ms, stretches that do not divide the window.
+func scanCases() []opCase {
+	return []opCase{
+		lstmCase(3, 11, 5), lstmCase(1, 1, 1), lstmCase(5, 7, 16), lstmCase(2, 9, 37),
+		gruCase(3, 11, 5), gruCase(1, 1, 1), gruCase(5, 7, 16), gruCase(2, 9, 37),
+	}
+}
+
+func TestScans(t *testing.T) {
+	for _, c := range scanCases() {
+		c.test(t, cpus(t, 3000))
+	}
+}
+
+func TestScansOnAnyThreads(t *testing.T) {
+	for _, c := range []opCase{lstmCase(7, 9, 20), gruCase(7, 9, 20)} {
+		in := c.draw()
+		dy := make([]float32, len(c.value(wide(in))))
+		for i := range dy {
+			dy[i] = float32(i%7) - 3
+		}
+		y, grads := opRun{threads: 1}.run(t, c, in, dy)
+		for _, o := range []opRun{{threads: 2}, {threads: 5}, {threads: 16}, {threads: 3, kept: 5000}} {
+			y2, grads2 := o.run(t, c, in, dy)
+			if !slices.Equal(y, y2) {
+				t.Errorf("%s: %+v gives other outputs than one thread", c.name, o)
+			}
+			for i := range grads {
+				if !slices.Equal(grads[i], grads2[i]) {
+					t.Errorf("%s: %+v gives another gradient of %s than one thread", c.name, o, c.inputs[i].name)
+				}
+			}
+		}
+	}
+}
+
+// One ms at a time gives the bits of all ms at once.
+func TestSteps(t *testing.T) {
+	const batch, time, n = 5, 13, 21
+	k, err := nets.New("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ms := func(x []float32, t, width int) (at []float32) {
+		for b := range batch {
+			at = append(at, x[(b*time+t)*width:(b*time+t+1)*width]...)
+		}
+		return at
+	}
+	c := lstmCase(batch, time, n)
+	in := c.draw()
+	y, _ := opRun{threads: 2}.run(t, c, in, nil)
+	l, err := NewLSTMStep(k, in[1], n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, cell := make([]float32, batch*n), make([]float32, batch*n)
+	for i := range time {
+		l.Step(ms(in[0], i, 4*n), h, cell)
+		if !slices.Equal(h, ms(y, i, n)) {
+			t.Fatalf("LSTM: h at %d ms differs", i)
+		}
+	}
+	c = gruCase(batch, time, n)
+	in = c.draw()
+	y, _ = opRun{threads: 2}.run(t, c, in, nil)
+	g, err := NewGRUStep(k, in[1], in[2], n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(h)
+	for i := range time {
+		g.Step(ms(in[0], i, 3*n), h)
+		if !slices.Equal(h, ms(y, i, n)) {
+			t.Fatalf("GRU: h at %d ms differs", i)
+		}
+	}
+	if _, err := NewLSTMStep(k, in[1], n); err == nil {
+		t.Error("an LSTM took a GRU's weights")
+	}
+	if _, err := NewGRUStep(k, in[1], nil, n); err == nil {
+		t.Error("a GRU took no bias")
+	}
+}
+
+func TestScansRefuse(t *testing.T) {
+	b, err := NewBuilder(1, true, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	g := G.NewGraph()
+	of := func(shape ...int) *G.Node { return G.NewTensor(g, tensor.Float32, len(shape), G.WithShape(shape...)) }
+	if _, err := b.LSTM(of(2, 3, 12), of(3, 9)); err == nil {
+		t.Error("an LSTM took weights of 3 gates")
+	}
+	if _, err := b.LSTM(of(2, 3, 8), of(3, 12)); err == nil {
+		t.Error("an LSTM took inputs of 2 units for 3")
+	}
+	if _, err := b.GRU(of(2, 3, 9), of(3, 9), of(4)); err == nil {
+		t.Error("a GRU took a bias of 4 units for 3")
+	}
+}
