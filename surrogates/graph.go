@@ -116,7 +116,7 @@ func (g *Graph) build(n *Network) (err error) {
 	if err != nil {
 		return err
 	}
-	if g.events, err = n.stages[0].events(g.builder, o.Batch, o.Time); err != nil {
+	if g.events, err = n.stages[0].(listener).events(g.builder, o.Batch, o.Time); err != nil {
 		return err
 	}
 	if g.scores, err = ops.NewScores(o.Batch, o.Time, o.BurnIn, n.heads()); err != nil {

@@ -18,6 +18,8 @@ var families = map[string]family{
 	"filter": {[]string{"window_ms"}, filterStages, filterTitle},
 	"fcn":    {[]string{"window_ms", "width", "activation", "batch_norm"}, fcnStages, fcnTitle},
 	"tcn":    {[]string{"width", "depth", "kernels", "dilations", "activation", "batch_norm"}, tcnStages, tcnTitle},
+	"lstm":   {[]string{"width", "depth", "window_ms"}, lstmStages, recurrentTitle},
+	"gru":    {[]string{"width", "depth", "window_ms"}, gruStages, recurrentTitle},
 }
 
 // Families are the names of the kinds of surrogates.
@@ -80,6 +82,11 @@ func (s Spec) given() []string {
 	}{
 		{"window_ms", s.Window != 0}, {"width", s.Width != 0}, {"depth", s.Depth != 0}, {"kernels", len(s.Kernels) > 0},
 		{"dilations", len(s.Dilations) > 0}, {"activation", s.Activation != ""}, {"batch_norm", s.BatchNorm},
+		{"residual", s.Residual}, {"separable", s.Separable},
+		{"memory", s.Memory != 0}, {"hidden", s.Hidden != 0}, {"branches", s.Branches != 0}, {"branch_size", s.BranchSize != 0},
+		{"routing", s.Routing != ""}, {"synapse_tau_ms", s.SynapseTau != 0}, {"memory_tau_ms", len(s.MemoryTau) > 0},
+		{"learn_tau", s.LearnTau}, {"version", s.Version != 0}, {"states", s.States != 0}, {"attention_heads", s.AttentionHeads != 0},
+		{"span_ms", s.Span != 0}, {"experts", s.Experts != 0}, {"top", s.Top != 0}, {"shared_synapses", s.SharedSynapses != 0},
 	} {
 		if k.set {
 			keys = append(keys, k.name)

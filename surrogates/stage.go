@@ -24,9 +24,6 @@ type stage interface {
 	// parameters are counted from the architecture: those that touch an input synapse, and the others.
 	parameters() (synaptic, core int)
 
-	// events makes room for a batch's input, of the first stage only.
-	events(b *ops.Builder, batch, time int) (*ops.Events, error)
-
 	// build adds the stage's operations to a graph: x [batch][time][in], nil of the first stage, to [batch][time][out].
 	build(g *building, x *G.Node) (*G.Node, error)
 
@@ -39,6 +36,11 @@ type stage interface {
 
 	// stream makes the stage ready to run one ms at a time for so many neurons.
 	stream(rows int, k ops.Single) stepper
+}
+
+// listener is a stage that can be the first: it makes room for a batch's events.
+type listener interface {
+	events(b *ops.Builder, batch, time int) (*ops.Events, error)
 }
 
 // stepper is a stage under way, one ms at a time: x [rows][in], or of the first stage the ms's spikes, to y [rows][out].
@@ -110,6 +112,15 @@ type building struct {
 
 // node is a trainable tensor in the graph.
 func (g *building) node(w *Weight) *G.Node { return g.nodes[w] }
+
+// constant is a tensor that training leaves alone, in the graph.
+func (g *building) constant(w *Weight) *G.Node {
+	value := w.Value
+	if g.device != nil {
+		value = g.device.Resident(value)
+	}
+	return G.NewTensor(g.graph, tensor.Float32, value.Dims(), G.WithShape(value.Shape()...), G.WithName(w.Name), G.WithValue(value))
+}
 
 // enter makes a node of every trainable tensor of the network.
 func (g *building) enter(n *Network) {

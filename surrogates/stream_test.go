@@ -6,18 +6,11 @@ import (
 	"testing"
 )
 
-// streamed are specs of every family, small.
-var streamed = []Spec{
-	{Family: "filter", Window: 12},
-	{Family: "fcn", Window: 7, Width: 9, Activation: "gelu", BatchNorm: true},
-	{Family: "tcn", Depth: 3, Width: 10, Kernels: []int{5, 3, 1}, Dilations: []int{2, 3, 1}, Activation: "silu", BatchNorm: true},
-}
-
 // TestStream: one ms at a time gives what whole sequences give. Sums of tens of terms in another order differ by some
 // 1e-6 of their size.
 func TestStream(t *testing.T) {
 	const rows, time, inputs = 3, 60, 23
-	for _, spec := range streamed {
+	for _, spec := range every {
 		t.Run(spec.Title(), func(t *testing.T) {
 			n, err := New(spec, testInputs(inputs), 1, 5)
 			if err != nil {
