@@ -345,12 +345,10 @@ func (r *run) finish(ctx context.Context) (*FitResult, error) {
 			return nil, fmt.Errorf("trainer: %w", err)
 		}
 	}
-	d := Description{Format: modelFormat, Title: r.o.Spec.Title(), Spec: r.o.Spec, Inputs: r.net.Inputs(), Synapses: r.info().Synapses,
-		Auxiliary: r.c.Loss.AuxiliaryNames(), Parameters: r.net.Parameters(), Synaptic: r.net.SynapticParameters(),
-		ReceptiveField: r.net.ReceptiveField(), Normalisation: r.norm, Config: r.c, Data: r.info(),
-		Steps: r.st.Step, BestStep: r.st.Step, Seconds: r.seconds(), BioSeconds: r.bioSeconds(r.st.Step)}
-	d.Core = d.Parameters - d.Synaptic
-	d.MACs, d.State = r.net.Cost(r.norm.InputRate * float64(d.Inputs) / 1000)
+	m := newModel(r.net, r.info(), r.norm)
+	d := &m.Description
+	d.Auxiliary, d.Config = r.c.Loss.AuxiliaryNames(), r.c
+	d.Steps, d.BestStep, d.Seconds, d.BioSeconds = r.st.Step, r.st.Step, r.seconds(), r.bioSeconds(r.st.Step)
 	if r.st.Best != nil {
 		d.BestStep = r.st.Best.Step
 	}
@@ -360,7 +358,6 @@ func (r *run) finish(ctx context.Context) (*FitResult, error) {
 			return nil, r.stopped(err)
 		}
 	}
-	m := &Model{Description: d, Network: r.net}
 	if err := r.log.sync(); err != nil {
 		return nil, err
 	}

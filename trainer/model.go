@@ -87,6 +87,15 @@ type Model struct {
 	Network *surrogates.Network
 }
 
+// newModel describes a network over a data set's inputs.
+func newModel(net *surrogates.Network, info traces.Info, norm Normalisation) *Model {
+	d := Description{Format: modelFormat, Title: net.Spec().Title(), Spec: net.Spec(), Inputs: net.Inputs(), Synapses: info.Synapses,
+		Parameters: net.Parameters(), Synaptic: net.SynapticParameters(), ReceptiveField: net.ReceptiveField(), Normalisation: norm, Data: info}
+	d.Core = d.Parameters - d.Synaptic
+	d.MACs, d.State = net.Cost(norm.InputRate * float64(d.Inputs) / 1000)
+	return &Model{d, net}
+}
+
 // Load reads a fitted model from the folder Fit wrote.
 func Load(dir string) (*Model, error) {
 	d, err := Describe(dir)

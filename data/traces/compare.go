@@ -16,6 +16,7 @@ type Mismatch struct {
 	Here  string // its value in what was asked for
 
 	merging bool
+	what    string // the folder holds; "" a data set of another configuration
 }
 
 func (m *Mismatch) Error() string {
@@ -23,8 +24,12 @@ func (m *Mismatch) Error() string {
 		return fmt.Sprintf("traces: %s is no part of this data set: %s is %s there and %s here",
 			m.Dir, m.Key, m.There, m.Here)
 	}
-	return fmt.Sprintf("traces: %s holds a data set of another configuration: %s is %s there and %s here: "+
-		"change it back, choose another folder, or give --overwrite", m.Dir, m.Key, m.There, m.Here)
+	what := m.what
+	if what == "" {
+		what = "a data set of another configuration"
+	}
+	return fmt.Sprintf("traces: %s holds %s: %s is %s there and %s here: "+
+		"change it back, choose another folder, or give --overwrite", m.Dir, what, m.Key, m.There, m.Here)
 }
 
 // plain turns a value into what encoding/json makes of it, numbers as written.

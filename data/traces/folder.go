@@ -70,8 +70,11 @@ func (in *Info) folders() []string {
 }
 
 // uncommit makes a set unreadable while some of its shards are made again. The manifest goes first.
-func uncommit(dir string) error {
-	for _, name := range []string{manifestFile, ".zmetadata", ".zgroup"} {
+func uncommit(dir string) error { return removeFiles(dir, manifestFile, ".zmetadata", ".zgroup") }
+
+// removeFiles removes those of the files that are there, in order.
+func removeFiles(dir string, names ...string) error {
+	for _, name := range names {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("traces: %w", err)
 		}
@@ -138,12 +141,7 @@ func clearSet(dir string) error {
 			}
 		}
 	}
-	for _, name := range []string{".zattrs", headerFile} {
-		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("traces: %w", err)
-		}
-	}
-	return nil
+	return removeFiles(dir, ".zattrs", headerFile)
 }
 
 // removeTemps removes what killed writers left; best effort.

@@ -11,13 +11,14 @@ import (
 
 // Set is a whole data set on disk, open for reading. Safe for concurrent use.
 type Set struct {
-	dir    string
-	info   Info
-	files  []entry
-	shards []shardEntry
-	codec  *codec
-	want   map[int]bool // of Info.Record: what Shard reads; nil: all of it, and the windows
-	reads  map[int]bool // of the arrays, where want is not nil
+	dir      string
+	info     Info
+	files    []entry
+	shards   []shardEntry
+	codec    *codec
+	identity string       // the manifest's seal
+	want     map[int]bool // of Info.Record: what Shard reads; nil: all of it, and the windows
+	reads    map[int]bool // of the arrays, where want is not nil
 }
 
 // Open opens the data set in dir. A *Incomplete says that it is not all there. Numbers in Info().Configuration
@@ -38,7 +39,7 @@ func Open(dir string) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Set{dir: dir, info: h.Info, files: m.Files, shards: m.Shards, codec: c}, nil
+	return &Set{dir: dir, info: h.Info, files: m.Files, shards: m.Shards, codec: c, identity: m.Seal}, nil
 }
 
 // incomplete says which shards of an uncommitted set are there, by their receipts.

@@ -54,8 +54,13 @@ func (in *Info) zarrFiles() (map[string][]byte, error) {
 	if in.Windows != nil {
 		attributes["windows"] = in.Windows
 	}
+	return zarrFiles(attributes, in.arrays())
+}
+
+// zarrFiles returns the metadata files of a group by path.
+func zarrFiles(attributes map[string]any, arrays []array) (map[string][]byte, error) {
 	meta := map[string]any{".zgroup": zgroup{2}, ".zattrs": attributes}
-	for _, a := range in.arrays() {
+	for _, a := range arrays {
 		attrs := map[string]any{"_ARRAY_DIMENSIONS": a.dims}
 		for k, v := range a.attrs {
 			attrs[k] = v
