@@ -33,7 +33,7 @@ func newPhases(time, dilation int) phases {
 }
 
 func newDeviceOrders(e *Events) *deviceOrders {
-	o := &deviceOrders{phases: newPhases(e.Time, e.dilation)}
+	o := &deviceOrders{phases: newPhases(e.Time, e.shape.Dilation)}
 	rows, lists := e.Batch*e.Time, e.Inputs*e.Batch
 	o.ranges, o.counts = make([]int32, 3*rows), make([]int32, rows+1)
 	o.span, o.next = make([]int32, 2*lists), make([]int32, lists+1)
@@ -61,7 +61,7 @@ func (o *deviceOrders) sort(e *Events) {
 		o.next[i+1] += o.next[i]
 		o.span[2*i], o.span[2*i+1] = o.next[i], o.next[i+1]
 	}
-	taps := int32(e.taps)
+	taps := int32(e.shape.Taps)
 	for b := range e.Batch {
 		of, ranges := o.counts[b*e.Time:], o.ranges[3*b*e.Time:]
 		for t, p := range o.place {

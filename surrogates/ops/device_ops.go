@@ -21,7 +21,7 @@ func (b *Builder) eventGradGPU(e *Events, channels int) gpuBody {
 			slice = gradSlice
 		}
 		return b.device.each("event_grad", out.Len(), in[0].buf, s.span, s.origin, s.bin, out,
-			uint32(out.Len()), uint32(slice), int32(e.Batch), int32(e.taps), int32(channels), int32(e.Time), int32(e.dilation))
+			uint32(out.Len()), uint32(slice), int32(e.Batch), int32(e.shape.Taps), int32(channels), int32(e.Time), int32(e.shape.Dilation))
 	}
 }
 

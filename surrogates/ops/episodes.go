@@ -80,7 +80,7 @@ func (q *DeviceBatch) Reside(s EpisodeShape) (_ *Episodes, err error) {
 	if q.episodes != nil {
 		return nil, fmt.Errorf("ops: the graph has its episodes already")
 	}
-	e := &Episodes{q: q, shape: s, phases: newPhases(s.Duration, q.e.dilation)}
+	e := &Episodes{q: q, shape: s, phases: newPhases(s.Duration, q.e.shape.Dilation)}
 	defer func() {
 		if err != nil {
 			e.close()
@@ -177,7 +177,7 @@ func (e *Episodes) Add(bin, synapse []int32, targets [][]float32) error {
 	s.index = append(s.index, place...)
 	for i, t := range bin {
 		p := &place[e.phases.place[t]]
-		s.key[int(*p)-e.staged.events] = synapse[i]*int32(ev.taps) - e.phases.step[t]
+		s.key[int(*p)-e.staged.events] = synapse[i]*int32(ev.shape.Taps) - e.phases.step[t]
 		*p++
 	}
 	// By synapse, then ms: two stable passes, the first of which is over the ms.
@@ -253,7 +253,7 @@ func (e *Episodes) gather() error {
 	ev, s := e.q.e, e.q.scores
 	f := &e.feed
 	a := windowsArgument{e.window.Addr(), e.index.Addr(), e.start.Addr(), e.bin.Addr(), e.value.Addr(), f.ranges.Addr(), f.span.Addr(), f.origin.Addr(), f.targets.Addr(),
-		int32(ev.Batch), int32(ev.Time), int32(s.BurnIn), int32(e.shape.Duration), int32(ev.Inputs), int32(len(s.Terms)), int32(ev.taps), int32(ev.dilation),
+		int32(ev.Batch), int32(ev.Time), int32(s.BurnIn), int32(e.shape.Duration), int32(ev.Inputs), int32(len(s.Terms)), int32(ev.shape.Taps), int32(ev.shape.Dilation),
 		int32(e.shape.Episodes), int32(e.events)}
 	n := max(ev.Batch*ev.Time*len(s.Terms), ev.Inputs*ev.Batch)
 	return e.q.d.each("gather", n, driver.ByValue(&a, e.window, e.index, e.start, e.bin, e.value, e.batch), uint32(n))

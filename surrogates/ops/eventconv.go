@@ -11,8 +11,8 @@ import (
 // [batch][time][channels]. The output's row t has w[s][k] for every event of synapse s at bin t - k*dilation.
 func (b *Builder) EventConv(e *Events, w, bias *G.Node) (*G.Node, error) {
 	ws, bs := w.Shape(), bias.Shape()
-	if len(ws) != 3 || ws[0] != e.Inputs || ws[1] != e.taps || len(bs) != 1 || bs[0] != ws[2] {
-		return nil, fmt.Errorf("ops: event convolution of %d inputs and %d taps with weights %v, bias %v", e.Inputs, e.taps, ws, bs)
+	if len(ws) != 3 || ws[0] != e.Inputs || ws[1] != e.shape.Taps || len(bs) != 1 || bs[0] != ws[2] {
+		return nil, fmt.Errorf("ops: event convolution of %d inputs and %d taps with weights %v, bias %v", e.Inputs, e.shape.Taps, ws, bs)
 	}
 	c := ws[2]
 	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
@@ -44,10 +44,10 @@ const stretchRows = 256
 func newEventConvCPU(b *Builder, e *Events, channels int) *eventConvCPU {
 	c := &eventConvCPU{b: b, e: e, channels: channels}
 	for row := range e.Batch {
-		for phase := range min(e.dilation, e.Time) {
-			rows := (e.Time - phase + e.dilation - 1) / e.dilation
+		for phase := range min(e.shape.Dilation, e.Time) {
+			rows := (e.Time - phase + e.shape.Dilation - 1) / e.shape.Dilation
 			step := stretchRows
-			if e.narrow {
+			if e.shape.Narrow {
 				step = rows
 			}
 			for from := 0; from < rows; from += step {
@@ -77,7 +77,7 @@ func (c *eventConvCPU) part(i int) {
 				continue
 			}
 			out := c.out[(s.row*e.Time+s.phase)*c.channels:]
-			c.b.kernels.EventRows(c.w, e.key[from:to], e.step[from:to], e.taps, c.channels, bias, out, e.dilation*c.channels, s.from, s.to)
+			c.b.kernels.EventRows(c.w, e.orders.Key[from:to], e.orders.Step[from:to], e.shape.Taps, c.channels, bias, out, e.shape.Dilation*c.channels, s.from, s.to)
 		}
 	}
 }
@@ -99,5 +99,5 @@ func (c *eventGradCPU) run(in [][]float32, out []float32) {
 
 func (c *eventGradCPU) part(i int) {
 	e := c.e
-	c.b.kernels.EventGrads(c.dout, e.start, e.row, e.bin, i*synapsesPerPart, min((i+1)*synapsesPerPart, e.Inputs), e.taps, e.dilation, c.channels, e.Time, c.dw)
+	c.b.kernels.EventGrads(c.dout, e.orders.Start, e.orders.Row, e.orders.Bin, i*synapsesPerPart, min((i+1)*synapsesPerPart, e.Inputs), e.shape.Taps, e.shape.Dilation, c.channels, e.Time, c.dw)
 }

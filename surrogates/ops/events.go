@@ -3,6 +3,8 @@ package ops
 import (
 	"fmt"
 	"math"
+
+	"neq/cuda/kernels/nets"
 )
 
 // Events are the input spikes of a batch, as events: those of batch row b are Start[b] <= i < Start[b+1], each a
@@ -13,21 +15,12 @@ type Events struct {
 	Start               []int   // [Batch+1]
 	Bin, Synapse        []int32 // 0 <= Bin < Time, 0 <= Synapse < Inputs
 
-	taps, dilation, block int
-	device                *deviceOrders // in place of the orders below
-	narrow                bool          // fewer channels than a vector has lanes: an event adds its block in one go
-	// Synapse-major: sorted by synapse, bin, batch row.
-	start []int64 // [Inputs+1]
-	row   []int32 // batch row*Time + bin
-	bin   []int32
-	// Block-major: sorted by block of synapses, batch row, phase (bin modulo dilation), bin, synapse; narrow: bin last, so
-	// that events that follow each other fall on different outputs.
-	group  []int64 // [blocks*Batch*dilation+1]
-	key    []int32 // synapse*taps - bin/dilation
-	step   []int32 // bin/dilation
-	spare  []int32
-	counts []int64
-	index  [2][]int32
+	shape    nets.Order
+	kernels  nets.Kernels
+	device   *deviceOrders // in place of the orders below
+	orders   nets.Orders
+	first    []int64 // Start
+	prepared bool
 }
 
 // blockBytes is how much of the first layer's weights a block of synapses may have: half of a 2 MB L2 cache, so that
@@ -43,9 +36,9 @@ func (b *Builder) NewEvents(batch, time, inputs, taps, dilation, channels int) (
 	if float64(batch)*float64(time) > math.MaxInt32/2 || float64(inputs)*float64(taps) > math.MaxInt32/2 {
 		return nil, fmt.Errorf("ops: events of %d windows of %d ms on %d inputs of %d taps: more than 2^30 rows", batch, time, inputs, taps)
 	}
-	e := &Events{Batch: batch, Time: time, Inputs: inputs, Start: make([]int, batch+1), taps: taps, dilation: dilation}
-	e.narrow = channels < b.kernels.Lanes()
-	e.block = max(1, min(inputs, blockBytes/(4*taps*channels)))
+	e := &Events{Batch: batch, Time: time, Inputs: inputs, Start: make([]int, batch+1), kernels: b.kernels}
+	e.shape = nets.Order{Batch: batch, Time: time, Inputs: inputs, Taps: taps, Dilation: dilation, Block: max(1, min(inputs, blockBytes/(4*taps*channels))),
+		Narrow: channels < b.kernels.Lanes()} // then an event adds its block in one go, and those that follow each other should fall on different outputs
 	if b.device != nil {
 		e.device = newDeviceOrders(e)
 	}
@@ -53,16 +46,50 @@ func (b *Builder) NewEvents(batch, time, inputs, taps, dilation, channels int) (
 }
 
 // blocks is the number of blocks of synapses.
-func (e *Events) blocks() int { return (e.Inputs + e.block - 1) / e.block }
+func (e *Events) blocks() int { return (e.Inputs + e.shape.Block - 1) / e.shape.Block }
 
 // span is the events of a block, batch row and phase, in the block-major order.
 func (e *Events) span(block, row, phase int) (int64, int64) {
-	g := (block*e.Batch+row)*e.dilation + phase
-	return e.group[g], e.group[g+1]
+	g := (block*e.Batch+row)*e.shape.Dilation + phase
+	return e.orders.Group[g], e.orders.Group[g+1]
 }
 
-// Prepare checks the events and sorts them. It allocates only when a batch has more events than any before.
+// Twin is room for another batch of the same shape, to be filled and prepared while this one is in use.
+func (e *Events) Twin() *Events {
+	t := &Events{Batch: e.Batch, Time: e.Time, Inputs: e.Inputs, Start: make([]int, e.Batch+1), shape: e.shape, kernels: e.kernels}
+	if e.device != nil {
+		t.device = newDeviceOrders(t)
+	}
+	return t
+}
+
+// Take exchanges the batch for that of a twin. If it was prepared there, the next Prepare is done already.
+func (e *Events) Take(twin *Events) error {
+	if e.shape != twin.shape || (e.device == nil) != (twin.device == nil) {
+		return fmt.Errorf("ops: events of %+v take a batch of %+v: want a twin", e.shape, twin.shape)
+	}
+	*e, *twin = *twin, *e
+	return nil
+}
+
+// Prepare checks the events and sorts them, unless they were prepared before a Take. It allocates only when a batch has
+// more events than any before.
 func (e *Events) Prepare() error {
+	if e.prepared {
+		e.prepared = false
+		return nil
+	}
+	return e.prepare()
+}
+
+// PrepareAhead is Prepare of a batch that is to be taken.
+func (e *Events) PrepareAhead() error {
+	err := e.prepare()
+	e.prepared = err == nil
+	return err
+}
+
+func (e *Events) prepare() error {
 	if len(e.Start) != e.Batch+1 || e.Start[0] != 0 {
 		return fmt.Errorf("ops: events: Start has %d entries from %v: want %d from 0", len(e.Start), e.Start[:min(1, len(e.Start))], e.Batch+1)
 	}
@@ -74,72 +101,45 @@ func (e *Events) Prepare() error {
 		if e.Start[b] > e.Start[b+1] || e.Start[b+1] > n {
 			return fmt.Errorf("ops: events: Start[%d] = %d, Start[%d] = %d of %d: want ascending", b, e.Start[b], b+1, e.Start[b+1], n)
 		}
-		for i := e.Start[b]; i < e.Start[b+1]; i++ {
-			if t, s := e.Bin[i], e.Synapse[i]; uint32(t) >= uint32(e.Time) || uint32(s) >= uint32(e.Inputs) {
-				return fmt.Errorf("ops: event %d of window %d: bin %d, synapse %d: want bin below %d, synapse below %d", i-e.Start[b], b, t, s, e.Time, e.Inputs)
-			}
-		}
 	}
 	if e.device != nil {
+		if i := e.outside(); i >= 0 {
+			return e.refuse(i)
+		}
 		e.device.sort(e)
 		return nil
 	}
-	e.row, e.bin, e.spare = room(e.row, n), room(e.bin, n), room(e.spare, n)
-	e.key, e.step = room(e.key, n), room(e.step, n)
-	e.index[0], e.index[1] = room(e.index[0], n), room(e.index[1], n)
-	groups := e.blocks() * e.Batch * e.dilation
-	e.counts = room(e.counts, max(e.Time, e.Inputs, groups)+1)
-	e.start, e.group = room(e.start, e.Inputs+1), room(e.group, groups+1)
-
-	// Synapse-major: stable passes by bin, then synapse, over the rows' order.
-	for b := range e.Batch {
-		for i := e.Start[b]; i < e.Start[b+1]; i++ {
-			e.index[0][i] = int32(i)
-			e.spare[i] = int32(b)
-		}
+	e.first = e.first[:0]
+	for _, i := range e.Start {
+		e.first = append(e.first, int64(i))
 	}
-	e.pass(0, e.Time, func(i int32) int { return int(e.Bin[i]) })
-	e.pass(1, e.Inputs, func(i int32) int { return int(e.Synapse[i]) })
-	copy(e.start, e.counts[:e.Inputs+1])
-	for i, j := range e.index[0] {
-		e.bin[i] = e.Bin[j]
-		e.row[i] = e.spare[j]*int32(e.Time) + e.Bin[j]
-	}
-	// Block-major: by bin, then by group.
-	from := 0
-	if !e.narrow {
-		e.pass(0, e.Time, func(i int32) int { return int(e.Bin[i]) })
-		from = 1
-	}
-	e.pass(from, groups, func(i int32) int {
-		return (int(e.Synapse[i])/e.block*e.Batch+int(e.spare[i]))*e.dilation + int(e.Bin[i])%e.dilation
-	})
-	copy(e.group, e.counts[:groups+1])
-	for i, j := range e.index[1-from] {
-		e.step[i] = e.Bin[j] / int32(e.dilation)
-		e.key[i] = e.Synapse[j]*int32(e.taps) - e.step[i]
+	o := &e.orders
+	count, spare := e.shape.Scratch(n)
+	o.Start, o.Group = room(o.Start, e.Inputs+1), room(o.Group, e.shape.Groups()+1)
+	o.Row, o.Bin, o.Key, o.Step = room(o.Row, n), room(o.Bin, n), room(o.Key, n), room(o.Step, n)
+	o.Count, o.Spare = room(o.Count, count), room(o.Spare, spare)
+	if i := e.kernels.OrderEvents(e.shape, e.first, e.Bin, e.Synapse, o); i >= 0 {
+		return e.refuse(i)
 	}
 	return nil
 }
 
-// pass is one stable counting pass from index[from] to the other. It leaves in counts where each value starts.
-func (e *Events) pass(from, values int, value func(int32) int) {
-	c := e.counts[:values+1]
-	clear(c)
-	src, dst := e.index[from], e.index[1-from]
-	for _, i := range src {
-		c[value(i)+1]++
+// outside is the first event whose bin or synapse is out of range, or -1.
+func (e *Events) outside() int {
+	for i := range e.Start[e.Batch] {
+		if uint32(e.Bin[i]) >= uint32(e.Time) || uint32(e.Synapse[i]) >= uint32(e.Inputs) {
+			return i
+		}
 	}
-	for v := range values {
-		c[v+1] += c[v]
+	return -1
+}
+
+func (e *Events) refuse(i int) error {
+	b := 0
+	for e.Start[b+1] <= i {
+		b++
 	}
-	for _, i := range src {
-		v := value(i)
-		dst[c[v]] = i
-		c[v]++
-	}
-	copy(c[1:], c[:values])
-	c[0] = 0
+	return fmt.Errorf("ops: event %d of window %d: bin %d, synapse %d: want bin below %d, synapse below %d", i-e.Start[b], b, e.Bin[i], e.Synapse[i], e.Time, e.Inputs)
 }
 
 // room is s with n elements, reusing its memory where that is enough.

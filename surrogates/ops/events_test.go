@@ -51,7 +51,7 @@ func TestEventsRefused(t *testing.T) {
 
 // Both orders hold every event once and are sorted as they say.
 func TestEventsOrders(t *testing.T) {
-	for _, c := range [][2]int{{1, 128}, {3, 128}, {3, 2}} {
+	for _, c := range [][3]int{{1, 128, 0}, {3, 128, 0}, {3, 2, 0}, {1, 2, 0}, {1, 128, 1}, {3, 128, 1}, {3, 2, 1}, {1, 2, 1}} {
 		dilation, narrow := c[0], c[1] < 4
 		e, err := builder(t).NewEvents(4, 50, 300, 20, dilation, c[1])
 		if err != nil {
@@ -65,6 +65,9 @@ func TestEventsOrders(t *testing.T) {
 			for range 500 {
 				e.Bin, e.Synapse = append(e.Bin, int32(r.Intn(50))), append(e.Synapse, int32(r.Intn(300)))
 			}
+			if c[2] == 1 { // as they come from a simulation
+				slices.Sort(e.Bin[e.Start[b]:])
+			}
 			e.Start[b+1] = len(e.Bin)
 		}
 		if err := e.Prepare(); err != nil {
@@ -77,10 +80,10 @@ func TestEventsOrders(t *testing.T) {
 			}
 		}
 		for s := range 300 {
-			for i := e.start[s]; i < e.start[s+1]; i++ {
-				major = append(major, [3]int32{int32(s), e.bin[i], e.row[i] / 50})
-				if e.row[i]%50 != e.bin[i] {
-					t.Fatalf("row %d of bin %d", e.row[i], e.bin[i])
+			for i := e.orders.Start[s]; i < e.orders.Start[s+1]; i++ {
+				major = append(major, [3]int32{int32(s), e.orders.Bin[i], e.orders.Row[i] / 50})
+				if e.orders.Row[i]%50 != e.orders.Bin[i] {
+					t.Fatalf("row %d of bin %d", e.orders.Row[i], e.orders.Bin[i])
 				}
 			}
 		}
@@ -89,14 +92,14 @@ func TestEventsOrders(t *testing.T) {
 				for phase := range dilation {
 					from, to := e.span(k, b, phase)
 					for i := from; i < to; i++ {
-						s := (e.key[i] + e.step[i]) / 20
-						if i > from && !e.narrow && e.step[i] < e.step[i-1] {
+						s := (e.orders.Key[i] + e.orders.Step[i]) / 20
+						if i > from && !e.shape.Narrow && e.orders.Step[i] < e.orders.Step[i-1] {
 							t.Fatal("bins of a block descend")
 						}
-						if int(s)/e.block != k {
+						if int(s)/e.shape.Block != k {
 							t.Fatalf("synapse %d in block %d", s, k)
 						}
-						block = append(block, [3]int32{s, e.step[i]*int32(dilation) + int32(phase), int32(b)})
+						block = append(block, [3]int32{s, e.orders.Step[i]*int32(dilation) + int32(phase), int32(b)})
 					}
 				}
 			}
@@ -113,5 +116,46 @@ func TestEventsOrders(t *testing.T) {
 		if n := testing.AllocsPerRun(5, func() { _ = e.Prepare() }); n > 0 {
 			t.Errorf("Prepare allocates %v times a batch", n)
 		}
+	}
+}
+
+// A batch prepared in a twin is the one that is taken, and what was taken before can be refilled meanwhile.
+func TestEventsTake(t *testing.T) {
+	b := builder(t)
+	e, err := b.NewEvents(2, 10, 4, 3, 1, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	twin := e.Twin()
+	for k := range 4 {
+		twin.Start, twin.Bin, twin.Synapse = append(twin.Start[:0], 0, 1, 2), append(twin.Bin[:0], int32(k), 5), append(twin.Synapse[:0], 3, 2)
+		if err := twin.PrepareAhead(); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Take(twin); err != nil {
+			t.Fatal(err)
+		}
+		twin.Bin = append(twin.Bin[:0], 9, 9) // of the batch before
+		if err := e.Prepare(); err != nil {
+			t.Fatal(err)
+		}
+		if e.orders.Bin[1] != int32(k) || e.orders.Start[3] != 1 {
+			t.Errorf("batch %d: bins by synapse %v", k, e.orders.Bin)
+		}
+	}
+	e.Bin[0] = 7
+	if err := e.Prepare(); err != nil || e.orders.Bin[1] != 7 {
+		t.Errorf("a batch refilled in place: %v, bins by synapse %v", err, e.orders.Bin)
+	}
+	twin.Bin[0] = 10
+	if err := twin.PrepareAhead(); err == nil {
+		t.Error("a bin past the window was prepared")
+	}
+	other, err := b.NewEvents(2, 11, 4, 3, 1, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Take(other); err == nil {
+		t.Error("a batch of another shape was taken")
 	}
 }

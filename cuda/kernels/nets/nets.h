@@ -28,6 +28,10 @@ typedef struct {
                         const float *bias, float *out, int64_t stride, int rows);
   void (*event_grad)(const float *dout, const int32_t *row, const int32_t *bin, int n, int taps, int dilation,
                      int channels, int time, float *dw);
+  // order.h
+  int64_t (*order_events)(const int64_t *first, const int32_t *bin, const int32_t *synapse, int batch, int time,
+                          int inputs, int taps, int dilation, int block, int narrow, int32_t *count, int32_t *spare,
+                          int64_t *start, int32_t *row, int32_t *at, int64_t *group, int32_t *key, int32_t *step);
   // elementwise.h
   void (*act)(int kind, const float *x, float *y, int64_t n);
   void (*act_grad)(int kind, const float *x, const float *dy, float *dx, int64_t n);

@@ -1,6 +1,7 @@
 // Every kernel compiled for the including unit's instruction set, as one table.
 #include "nets.h"
 #include "vec.h"
+#include "order.h"
 #include "events.h"
 #include "elementwise.h"
 #include "columns.h"
@@ -15,6 +16,7 @@
 const nets_table TABLE = {
     .name = ISA,
     .lanes = VW,
+    .order_events = order_events,
     .event_rows = event_rows,
     .event_scatter = event_scatter,
     .event_grad = event_grad,

@@ -1,0 +1,109 @@
+package trainer
+
+import (
+	"math"
+	"syscall"
+	"testing"
+
+	"neq/data/traces"
+	"neq/internal/philox"
+	"neq/surrogates/ops"
+)
+
+// noise is a data set of Poisson events on as many synapses as the layer 5 cell has, at the mean rate of its published
+// protocol; no neuron is behind it.
+type noise struct {
+	inputs, duration, perShard, samples int
+	rate                                float64 // Hz
+	shards                              map[int]*traces.Shard
+}
+
+func layer5() noise {
+	n := noise{inputs: 1278, duration: 6000, perShard: 8, samples: 32, rate: 11, shards: map[int]*traces.Shard{}}
+	for k := range n.samples / n.perShard {
+		n.shards[k] = n.draw(k)
+	}
+	return n
+}
+
+func (n noise) Info() traces.Info {
+	return traces.Info{Samples: n.samples, SamplesPerShard: n.perShard, Duration: n.duration, Inputs: n.inputs, Neuron: "noise",
+		Splits: []traces.Split{{Name: "train", Count: n.samples}}}
+}
+
+func (n noise) Shard(k int) (*traces.Shard, error) { return n.shards[k], nil }
+
+func (n noise) draw(k int) *traces.Shard {
+	s := &traces.Shard{First: k * n.perShard, Samples: n.perShard, InputStart: []int64{0}, SpikeStart: []int64{0}, SomaV: make([]float32, n.perShard*n.duration)}
+	for i := range n.perShard {
+		r := philox.New(7, uint64(k*n.perShard+i), 0)
+		for t := 0.0; ; {
+			t -= math.Log(1-r.Float64()) / (n.rate / 1000 * float64(n.inputs))
+			if t >= float64(n.duration) {
+				break
+			}
+			s.InputTime, s.InputSynapse = append(s.InputTime, float32(t)), append(s.InputSynapse, int32(r.Intn(n.inputs)))
+		}
+		s.InputStart = append(s.InputStart, int64(len(s.InputTime)))
+		s.SpikeStart = append(s.SpikeStart, 0)
+	}
+	return s
+}
+
+// cpuSeconds is the processor time of the program: what else runs on the machine does not count.
+func cpuSeconds() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return float64(u.Utime.Sec+u.Stime.Sec) + 1e-6*float64(u.Utime.Usec+u.Stime.Usec)
+}
+
+// BenchmarkBatches is how many seconds of biology a core windows, fills and sorts per second: batches of 16 x 400 ms.
+func BenchmarkBatches(b *testing.B) {
+	src := layer5()
+	for _, first := range []struct {
+		name           string
+		burn           int
+		taps, channels int
+	}{{"1 channel of 80 ms", 79, 80, 1}, {"128 channels of 43 ms", 42, 43, 128}, {"128 channels of 1 ms", 0, 1, 128}} {
+		builder, err := ops.NewBuilder(1, true, "")
+		if err != nil {
+			b.Fatal(err)
+		}
+		l, c := loaderOf(b, src, func(c *Config) { c.Batch, c.Window, c.BurnIn, c.ShardsInMemory = 16, 400, &first.burn, 8 })
+		f := newFiller(Normalisation{SD: 1}, nil, c.Batch, first.burn, c.Window, src.duration)
+		rows := make([]window, c.Batch)
+		for _, sorts := range []bool{false, true} {
+			name := first.name
+			if !sorts {
+				name += ", fill alone"
+			}
+			e, err := builder.NewEvents(c.Batch, first.burn+c.Window, src.inputs, first.taps, 1, first.channels)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run(name, func(b *testing.B) {
+				b.ReportAllocs()
+				events := 0
+				began := cpuSeconds()
+				for step := range b.N {
+					if err := l.windows(step, rows); err != nil {
+						b.Fatal(err)
+					}
+					f.fill(rows, e)
+					if sorts {
+						if err := e.Prepare(); err != nil {
+							b.Fatal(err)
+						}
+					}
+					events += len(e.Bin)
+				}
+				took := cpuSeconds() - began
+				b.ReportMetric(float64(b.N*c.Batch*c.Window)/1000/took, "bio-s/core-s")
+				b.ReportMetric(1e9*took/float64(events), "core-ns/event")
+			})
+		}
+		builder.Close()
+	}
+}
