@@ -23,7 +23,8 @@ type GraphOptions struct {
 	// bench/results/gpu says so: it is tested on a fake driver that runs the kernels' source on the host.
 	Device *ops.Device
 
-	// Precision is what the factors of dense convolutions are rounded to on a Device; the CPU computes in float32.
+	// Precision is what the factors of dense convolutions are rounded to. A CPU computes in float32, or in bf16 where it
+	// has the instructions.
 	Precision ops.Precision
 
 	isa string // kernels, for tests; "" the best
@@ -95,9 +96,6 @@ func (n *Network) Graph(o GraphOptions) (*Graph, error) {
 		return nil, fmt.Errorf("surrogates: %s on %d windows of %d ms with %d ms of burn-in, %d threads: want at least one window, longer than its burn-in",
 			n.spec.Title(), o.Batch, o.Time, o.BurnIn, o.Threads)
 	}
-	if o.Device == nil && o.Precision != ops.Float32 {
-		return nil, fmt.Errorf("surrogates: %s in %v on the CPU, which computes in float32", n.spec.Title(), o.Precision)
-	}
 	g := &Graph{options: o}
 	if err := g.build(n); err != nil {
 		g.Close()
@@ -109,7 +107,9 @@ func (n *Network) Graph(o GraphOptions) (*Graph, error) {
 func (g *Graph) build(n *Network) (err error) {
 	o := g.options
 	if o.Device == nil {
-		g.builder, err = ops.NewBuilder(o.Threads, o.Train, o.isa)
+		if g.builder, err = ops.NewBuilder(o.Threads, o.Train, o.isa); err == nil {
+			err = g.builder.Round(o.Precision, rounding(o.isa))
+		}
 	} else {
 		g.builder, err = ops.NewDeviceBuilder(o.Device, o.Train, o.Precision)
 	}
@@ -165,6 +165,14 @@ func (g *Graph) build(n *Network) (err error) {
 	g.logit, g.voltage = make([]float32, o.Batch*o.Time), make([]float32, o.Batch*o.Time)
 	g.machine = G.NewTapeMachine(graph)
 	return nil
+}
+
+// rounding are the instructions of rounded products where tests name those of the kernels.
+func rounding(isa string) string {
+	if isa != "" {
+		return "portable"
+	}
+	return ""
 }
 
 // Events are the batch's input: fill them, then Run.

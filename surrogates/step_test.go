@@ -62,13 +62,15 @@ func BenchmarkStep(b *testing.B) {
 		inputs      int
 		batch, time int
 		density     float64
+		precision   ops.Precision
 	}{
-		{"fcn", Spec{Family: "fcn", Window: 43, Width: 128}, 1278, 8, 400, 0.011},
-		{"filter", Spec{Family: "filter", Window: 80}, 100, 16, 400, 0.003},
-		{"tcn", Spec{Family: "tcn", Depth: 7, Width: 128, Kernels: []int{54, 12, 12, 12, 12, 12, 12}, BatchNorm: true}, 1278, 8, 400, 0.011},
-		{"fcn-small", Spec{Family: "fcn", Window: 80, Width: 16}, 100, 16, 400, 0.003},
-		{"tcn-small", Spec{Family: "tcn", Depth: 3, Width: 16, Kernels: []int{20, 8, 8}}, 100, 16, 400, 0.003},
-		{"tcn-line", Spec{Family: "tcn", Depth: 2, Width: 1, Kernels: []int{1, 40}, Activation: "tanh"}, 100, 16, 400, 0.003},
+		{"fcn", Spec{Family: "fcn", Window: 43, Width: 128}, 1278, 8, 400, 0.011, ops.Float32},
+		{"filter", Spec{Family: "filter", Window: 80}, 100, 16, 400, 0.003, ops.Float32},
+		{"tcn", Spec{Family: "tcn", Depth: 7, Width: 128, Kernels: []int{54, 12, 12, 12, 12, 12, 12}, BatchNorm: true}, 1278, 8, 400, 0.011, ops.Float32},
+		{"tcn-bf16", Spec{Family: "tcn", Depth: 7, Width: 128, Kernels: []int{54, 12, 12, 12, 12, 12, 12}, BatchNorm: true}, 1278, 8, 400, 0.011, ops.BF16},
+		{"fcn-small", Spec{Family: "fcn", Window: 80, Width: 16}, 100, 16, 400, 0.003, ops.Float32},
+		{"tcn-small", Spec{Family: "tcn", Depth: 3, Width: 16, Kernels: []int{20, 8, 8}}, 100, 16, 400, 0.003, ops.Float32},
+		{"tcn-line", Spec{Family: "tcn", Depth: 2, Width: 1, Kernels: []int{1, 40}, Activation: "tanh"}, 100, 16, 400, 0.003, ops.Float32},
 	} {
 		for _, threads := range []int{1, 2} {
 			b.Run(fmt.Sprintf("%s/threads=%d", c.name, threads), func(b *testing.B) {
@@ -76,7 +78,7 @@ func BenchmarkStep(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				g, err := n.Graph(GraphOptions{Batch: c.batch, Time: c.time, Train: true, Threads: threads})
+				g, err := n.Graph(GraphOptions{Batch: c.batch, Time: c.time, Train: true, Threads: threads, Precision: c.precision})
 				if err != nil {
 					b.Fatal(err)
 				}

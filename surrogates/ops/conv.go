@@ -18,11 +18,11 @@ func (b *Builder) Conv(x, w, bias *G.Node, dilation int) (*G.Node, error) {
 		return nil, fmt.Errorf("ops: convolution: %w", err)
 	}
 	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		dx, err := b.apply("convolution dx", xs.Clone(), &convDX{convCPU{conv: c}}, c.gpuDX, nil, nil, in[1], grad)
+		dx, err := b.apply("convolution dx", xs.Clone(), c.cpuDX(), c.gpuDX, nil, nil, in[1], grad)
 		if err != nil {
 			return nil, err
 		}
-		dw, err := b.apply("convolution dw", ws.Clone(), &convDW{conv: c}, c.gpuDW, nil, nil, in[0], grad)
+		dw, err := b.apply("convolution dw", ws.Clone(), c.cpuDW(), c.gpuDW, nil, nil, in[0], grad)
 		if err != nil {
 			return nil, err
 		}
@@ -31,7 +31,7 @@ func (b *Builder) Conv(x, w, bias *G.Node, dilation int) (*G.Node, error) {
 	}
 	shape := xs.Clone()
 	shape[2] = c.cout
-	return b.apply("convolution", shape, &convCPU{conv: c}, c.gpu, []bool{true, true, true}, diff, x, w, bias)
+	return b.apply("convolution", shape, c.cpu(), c.gpu, []bool{true, true, true}, diff, x, w, bias)
 }
 
 // conv is the shape of a dense convolution and the run's values. Parts are fixed by the shape, not by the threads.
@@ -40,6 +40,28 @@ type conv struct {
 	batch, time, cin, cout, taps, dilation int
 	in                                     [][]float32
 	out                                    []float32
+}
+
+// cpu, cpuDX and cpuDW are the bodies of the builder's precision.
+func (c *conv) cpu() body {
+	if c.b.precision == BF16 {
+		return &convBF16{conv: *c}
+	}
+	return &convCPU{conv: *c}
+}
+
+func (c *conv) cpuDX() body {
+	if c.b.precision == BF16 {
+		return &convBF16{conv: *c, across: true}
+	}
+	return &convDX{convCPU{conv: *c}}
+}
+
+func (c *conv) cpuDW() body {
+	if c.b.precision == BF16 {
+		return &convDWBF16{conv: *c}
+	}
+	return &convDW{conv: *c}
 }
 
 const convRows = 512

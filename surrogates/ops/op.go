@@ -32,9 +32,12 @@ type Builder struct {
 	places    [2]*resident // the same on a device
 
 	device    *Device   // nil: the CPU
-	precision Precision // of a device's products
+	precision Precision // of products
 	batch     *DeviceBatch
 	held      []*resident // the graph's tensors on the device
+
+	bf16   nets.BF16 // where the precision is
+	halves [2][]uint16
 }
 
 var serial atomic.Uint64 // ids that keep gorgonia from merging ops that hash alike

@@ -73,5 +73,19 @@ typedef struct {
                    const float *before, float *dh, float *dx, float *dz, float *work);
 } nets_table;
 
+// Products of factors rounded to bfloat16: bf16.h
+typedef struct {
+  const char *name;
+  void (*round_rows)(const float *x, int rows, int channels, int64_t stride, uint16_t *out);
+  void (*round_columns)(const float *x, int64_t ld, int rows, int columns, int zeros, int64_t stride, uint16_t *out);
+  void (*round_pairs)(const float *x, int64_t ld, int rows, int columns, uint16_t *out);
+  void (*round_pairs_across)(const float *x, int64_t ld, int rows, int columns, uint16_t *out);
+  void (*rows)(const uint16_t *a, int64_t stride, int segments, int64_t step, int k, const uint16_t *packed,
+               const float *bias, int columns, int t0, int t1, float *y);
+  void (*dw)(const uint16_t *xt, int64_t stride, int64_t xw, const uint16_t *dy, int64_t yw, int batch, int k, int reach,
+             int dilation, int from, int to, int rows, int columns, int64_t ld, int64_t tap, float *dw);
+} nets_bf16;
+
+const nets_bf16 *nets_bf16_pick(const char *isa); // "" picks the best; NULL where the machine has none, or lacks isa
 const nets_table *nets_pick(const char *isa); // "" picks the best the machine has; NULL where it lacks isa
 #endif
