@@ -33,8 +33,8 @@ type Config struct {
 	ValidationSamples int `yaml:"validation_samples,omitempty" json:"validation_samples"` // at most so many episodes of the validation split, > 0; default 64
 	Patience          int `yaml:"patience,omitempty" json:"patience"`                     // validations without a better AUC before stopping, >= 0; 0 (default) never stops
 
-	// What a GPU rounds the factors of dense convolutions to: float32 (default, nothing), tf32 or bf16. Weights and sums are
-	// float32 in each, and the CPU always computes in float32.
+	// What the factors of dense convolutions are rounded to: float32 (default, nothing), tf32 (on a GPU; a CPU computes in
+	// float32) or bf16 (a CPU needs AMX or AVX512-BF16). Weights and sums are float32 in each.
 	Precision string `yaml:"precision,omitempty" json:"precision,omitempty"`
 
 	ShardsInMemory  int     `yaml:"shards_in_memory,omitempty" json:"shards_in_memory"`     // shards windows are drawn from at a time, > 0; default 8. Up to twice as many are held: the next ones load meanwhile

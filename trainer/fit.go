@@ -151,6 +151,9 @@ func prepare(src source, o FitOptions) (*run, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	if _, err := precision(&c, o.GPU == nil); err != nil {
+		return nil, err
+	}
 	if c.Window > info.Duration {
 		return nil, fmt.Errorf("training.window_ms: %d, the data set's episodes last %d ms", c.Window, info.Duration)
 	}
@@ -164,6 +167,17 @@ func prepare(src source, o FitOptions) (*run, error) {
 		return nil, fmt.Errorf("training.patience: %w", err)
 	}
 	return &run{o: o, c: c, net: net, who: newIdentity(o.Spec, c, info), running: math.NaN(), speed: math.NaN()}, nil
+}
+
+// precision is what the device's products are rounded to.
+func precision(c *Config, cpu bool) (p ops.Precision, err error) {
+	if p, err = ops.ParsePrecision(c.Precision); err == nil && cpu {
+		p, err = p.OnCPU()
+	}
+	if err != nil {
+		return p, fmt.Errorf("training.precision: %w", err)
+	}
+	return p, nil
 }
 
 // enter makes OutDir ready: done where it holds a finished fit to be resumed.
@@ -233,10 +247,8 @@ func (r *run) build(ctx context.Context, src source) error {
 		}
 	}
 	g := surrogates.GraphOptions{Batch: c.Batch, Time: *c.BurnIn + c.Window, BurnIn: *c.BurnIn, Train: true, Threads: r.o.Threads, Device: r.gpu}
-	if r.gpu != nil {
-		if g.Precision, err = ops.ParsePrecision(c.Precision); err != nil {
-			return fmt.Errorf("trainer: %w", err)
-		}
+	if g.Precision, err = precision(c, r.gpu == nil); err != nil {
+		return err
 	}
 	if r.graph, err = r.net.Graph(g); err != nil {
 		return fmt.Errorf("trainer: %w", err)

@@ -81,13 +81,14 @@ run that was never interrupted.`,
 
 // rounding adds the flag of commands that train.
 func (f *flags) rounding(c *cobra.Command) {
-	c.Flags().StringVar(&f.precision, "precision", "", "replaces training.precision: float32, tf32 or bf16, what a GPU rounds the factors of dense layers to")
+	c.Flags().StringVar(&f.precision, "precision", "", "replaces training.precision: float32, tf32 or bf16, what the factors of dense layers are rounded to"+
+		" (on a CPU bf16 needs AMX or AVX512-BF16, tf32 is float32)")
 }
 
-// unrounded says that the CPU computes in float32 where the configuration asks a GPU for less.
+// unrounded says that the CPU computes in float32 where the configuration asks for what only a GPU has.
 func (f *flags) unrounded(c trainer.Config, gpus []*driver.Context) {
-	if p, err := ops.ParsePrecision(c.Precision); err == nil && p != ops.Float32 && len(gpus) == 0 {
-		f.remark("the CPU trains in float32: training.precision is for a GPU", "precision", c.Precision)
+	if p, err := ops.ParsePrecision(c.Precision); err == nil && p == ops.TF32 && len(gpus) == 0 {
+		f.remark("the CPU trains in float32: tf32 is for a GPU", "precision", c.Precision)
 	}
 }
 

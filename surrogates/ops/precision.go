@@ -3,9 +3,11 @@ package ops
 import (
 	"fmt"
 	"slices"
+
+	"neq/cuda/kernels/nets"
 )
 
-// Precision is what a GPU rounds the factors of the dense convolutions' products to. Sums, all other arithmetic and
+// Precision is what the factors of the dense convolutions' products are rounded to. Sums, all other arithmetic and
 // every tensor that is kept, the weights and a solver's moments among them, are float32 in any of them. Bfloat16 has
 // float32's range, so a loss needs no scaling.
 type Precision int
@@ -19,6 +21,18 @@ const (
 )
 
 var precisions = []string{"float32", "tf32", "bf16"}
+
+// OnCPU is what a CPU computes in that is asked for p: float32 for TF32, which only GPUs have; BF16 where the processor
+// has instructions for it, and an error where not.
+func (p Precision) OnCPU() (Precision, error) {
+	if p != BF16 {
+		return Float32, nil
+	}
+	if _, err := nets.NewBF16(""); err != nil {
+		return p, fmt.Errorf("bf16: %w", err)
+	}
+	return p, nil
+}
 
 func (p Precision) String() string { return precisions[p] }
 

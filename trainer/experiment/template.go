@@ -157,7 +157,7 @@ func Template(model string) (string, error) {
 	p("  steps: 800")
 	p("  batch: 16")
 	p("  window_ms: 400    # scored part of a training window; history before it comes on top")
-	p("  precision: float32    # tf32 or bf16: what a GPU rounds factors of dense layers to; the CPU does not")
+	p("  precision: float32    # tf32 or bf16: what factors of dense layers are rounded to, tf32 by GPUs only")
 	p("  loss: {spike: 1, voltage: 0.1}")
 	p("  voltage: {clip_mv: %g}    # spikes are cut off the voltage target here", in.clip)
 	p("")
