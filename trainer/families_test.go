@@ -1,0 +1,68 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"neq/surrogates"
+)
+
+// everyFamily is a small network of each, over the synthetic data set's 11 inputs.
+var everyFamily = []surrogates.Spec{
+	{Family: "filter", Window: 20},
+	{Family: "fcn", Window: 20, Width: 5, BatchNorm: true},
+	{Family: "tcn", Depth: 2, Width: 4, Kernels: []int{20, 5}, Dilations: []int{1, 2}},
+	{Family: "lstm", Width: 6},
+	{Family: "gru", Width: 6, Depth: 2},
+}
+
+// TestEveryFamilyResumes: interrupted and resumed, on other numbers of threads, every family gives the bytes of a fit that
+// was not; and its model is read back and scores as it was validated.
+func TestEveryFamilyResumes(t *testing.T) {
+	tested := map[string]bool{}
+	data := small().write(t)
+	for _, spec := range everyFamily {
+		tested[spec.Family] = true
+		t.Run(spec.Title(), func(t *testing.T) {
+			t.Parallel()
+			o := quick()
+			o.Spec, o.DataDir, o.OutDir = spec, data, filepath.Join(t.TempDir(), "whole")
+			o.Config.Steps, o.Config.ValidateEvery, o.Config.BurnIn = 12, 6, ptr(20)
+			mustFit(t, o)
+			whole := outputOf(t, o.OutDir)
+			o.OutDir, o.Resume = filepath.Join(t.TempDir(), "pieces"), true
+			for threads, stop := range []int{1, 5, 6} {
+				ctx, cancel := context.WithCancel(context.Background())
+				o.Threads = threads + 1
+				o.Hooks = []func(Progress){func(p Progress) {
+					if p.Step == stop {
+						cancel()
+					}
+				}}
+				_, err := Fit(ctx, o)
+				cancel()
+				var in *InterruptedError
+				if !errors.As(err, &in) {
+					t.Fatalf("stopped at step %d: %v", stop, err)
+				}
+			}
+			o.Hooks = nil
+			mustFit(t, o)
+			outputOf(t, o.OutDir).same(t, whole, "resumed")
+			e, err := Evaluate(context.Background(), o.OutDir, data, "validation", EvaluateOptions{Resamples: -1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := whole.description.Validation; v == nil || e.Fidelity.AUC != v.AUC {
+				t.Errorf("evaluated %v, validated %+v", e.Fidelity.AUC, v)
+			}
+		})
+	}
+	for _, f := range surrogates.Families() {
+		if !tested[f] {
+			t.Errorf("no small network of family %s is tested", f)
+		}
+	}
+}
