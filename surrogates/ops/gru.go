@@ -120,14 +120,12 @@ type GRUStep struct {
 	packed, bias, work []float32
 }
 
-// NewGRUStep takes the recurrent weights wh [units][3 units] and the bias bhn [units].
-func NewGRUStep(k nets.Kernels, wh, bhn []float32, units int) (*GRUStep, error) {
-	if units < 1 || len(wh) != 3*units*units || len(bhn) != units {
-		return nil, fmt.Errorf("ops: GRU of %d units with %d recurrent weights and a bias of %d: want [units][3 units] and [units]", units, len(wh), len(bhn))
-	}
-	s := &GRUStep{kernels: k, units: units, bias: slices.Clone(bhn), packed: make([]float32, k.ConvPacked(1, units, 3*units))}
-	k.ConvPack(wh, units, 3*units, s.packed)
-	return s, nil
+// GRU takes the recurrent weights wh [units][3 units] and the bias bhn [units], as they are now.
+func (s Single) GRU(units int, wh, bhn []float32) *GRUStep {
+	k := s.kernels
+	g := &GRUStep{kernels: k, units: units, bias: slices.Clone(bhn), packed: make([]float32, k.ConvPacked(1, units, 3*units))}
+	k.ConvPack(wh, units, 3*units, g.packed)
+	return g
 }
 
 // Step moves the state h [rows][units] on by a ms of the gates' inputs x [rows][3 units]. h is the output, to the bit that

@@ -1,8 +1,6 @@
 package ops
 
 import (
-	"fmt"
-
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -101,14 +99,12 @@ type LSTMStep struct {
 	packed, work []float32
 }
 
-// NewLSTMStep takes the recurrent weights wh [units][4 units].
-func NewLSTMStep(k nets.Kernels, wh []float32, units int) (*LSTMStep, error) {
-	if units < 1 || len(wh) != 4*units*units {
-		return nil, fmt.Errorf("ops: LSTM of %d units with %d recurrent weights: want [units][4 units]", units, len(wh))
-	}
-	s := &LSTMStep{kernels: k, units: units, packed: make([]float32, k.ConvPacked(1, units, 4*units))}
-	k.ConvPack(wh, units, 4*units, s.packed)
-	return s, nil
+// LSTM takes the recurrent weights wh [units][4 units], as they are now.
+func (s Single) LSTM(units int, wh []float32) *LSTMStep {
+	k := s.kernels
+	l := &LSTMStep{kernels: k, units: units, packed: make([]float32, k.ConvPacked(1, units, 4*units))}
+	k.ConvPack(wh, units, 4*units, l.packed)
+	return l
 }
 
 // Step moves the state h, c [rows][units] on by a ms of the gates' inputs x [rows][4 units]. h is the output, to the bit

@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"math"
+	"math/cmplx"
 	"slices"
 	"testing"
 
@@ -287,11 +288,50 @@ func gruCase(batch, time, n int) opCase {
 	}
 }
 
+// ssmCase has states that ring and, with a large logDt, some that are gone within a ms; small keeps dt A near 0.
+func ssmCase(batch, time, channels, states int, logDt float64) opCase {
+	of := []int{channels, states}
+	return opCase{
+		name: fmt.Sprintf("ssm %dx%dx%dx%d at %g", batch, time, channels, states, logDt),
+		inputs: []operandCase{
+			{"x", []int{batch, time, channels}, 0, 1}, {"logDt", of[:1], logDt, 0.3}, {"logA", of, -0.7, 0.5},
+			{"imagA", of, 1, 3}, {"cRe", of, 0, 1}, {"cIm", of, 0, 1}, {"d", of[:1], 0, 1},
+		},
+		build: func(b *Builder, in []*G.Node) (*G.Node, error) {
+			return b.SSM(in[0], in[1], in[2], in[3], in[4], in[5], in[6])
+		},
+		value: func(in [][]float64) []float64 {
+			y := make([]float64, len(in[0]))
+			for c := range channels {
+				dt := math.Exp(in[1][c])
+				for n := c * states; n < (c+1)*states; n++ {
+					A := complex(-math.Exp(in[2][n]), in[3][n])
+					a := cmplx.Exp(complex(dt, 0) * A)
+					w := 2 * complex(in[4][n], in[5][n]) * (a - 1) / A
+					for b := range batch {
+						var h complex128
+						for t := range time {
+							at := (b*time+t)*channels + c
+							h = a*h + complex(in[0][at], 0)
+							y[at] += real(w * h)
+						}
+					}
+				}
+				for i := c; i < len(y); i += channels {
+					y[i] += in[6][c] * in[0][i]
+				}
+			}
+			return y
+		},
+	}
+}
+
 // Widths that fill vectors and that do not, batches that split unevenly, one ms, stretches that do not divide the window.
 func scanCases() []opCase {
 	return []opCase{
 		lstmCase(3, 11, 5), lstmCase(1, 1, 1), lstmCase(5, 7, 16), lstmCase(2, 9, 37),
 		gruCase(3, 11, 5), gruCase(1, 1, 1), gruCase(5, 7, 16), gruCase(2, 9, 37),
+		ssmCase(2, 70, 5, 3, -1), ssmCase(1, 1, 1, 1, -1), ssmCase(2, 130, 16, 5, -3), ssmCase(1, 64, 37, 4, 1), ssmCase(1, 9, 3, 2, -7),
 	}
 }
 
@@ -302,7 +342,7 @@ func TestScans(t *testing.T) {
 }
 
 func TestScansOnAnyThreads(t *testing.T) {
-	for _, c := range []opCase{lstmCase(7, 9, 20), gruCase(7, 9, 20)} {
+	for _, c := range []opCase{lstmCase(7, 9, 20), gruCase(7, 9, 20), ssmCase(3, 70, 20, 3, -1)} {
 		in := c.draw()
 		dy := make([]float32, len(c.value(wide(in))))
 		for i := range dy {
@@ -326,7 +366,7 @@ func TestScansOnAnyThreads(t *testing.T) {
 // One ms at a time gives the bits of all ms at once.
 func TestSteps(t *testing.T) {
 	const batch, time, n = 5, 13, 21
-	k, err := nets.New("")
+	k, err := NewSingle()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,10 +379,7 @@ func TestSteps(t *testing.T) {
 	c := lstmCase(batch, time, n)
 	in := c.draw()
 	y, _ := opRun{threads: 2}.run(t, c, in, nil)
-	l, err := NewLSTMStep(k, in[1], n)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := k.LSTM(n, in[1])
 	h, cell := make([]float32, batch*n), make([]float32, batch*n)
 	for i := range time {
 		l.Step(ms(in[0], i, 4*n), h, cell)
@@ -353,10 +390,7 @@ func TestSteps(t *testing.T) {
 	c = gruCase(batch, time, n)
 	in = c.draw()
 	y, _ = opRun{threads: 2}.run(t, c, in, nil)
-	g, err := NewGRUStep(k, in[1], in[2], n)
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := k.GRU(n, in[1], in[2])
 	clear(h)
 	for i := range time {
 		g.Step(ms(in[0], i, 3*n), h)
@@ -364,11 +398,17 @@ func TestSteps(t *testing.T) {
 			t.Fatalf("GRU: h at %d ms differs", i)
 		}
 	}
-	if _, err := NewLSTMStep(k, in[1], n); err == nil {
-		t.Error("an LSTM took a GRU's weights")
-	}
-	if _, err := NewGRUStep(k, in[1], nil, n); err == nil {
-		t.Error("a GRU took no bias")
+	const states = 5
+	c = ssmCase(batch, time, n, states, -1)
+	in = c.draw()
+	y, _ = opRun{threads: 2}.run(t, c, in, nil)
+	s := k.SSM(nets.SSM{Channels: n, States: states, LogDt: in[1], LogA: in[2], ImagA: in[3], Re: in[4], Im: in[5], D: in[6]})
+	state, out := make([]float32, batch*states*2*n), make([]float32, batch*n)
+	for i := range time {
+		s.Step(ms(in[0], i, n), state, out)
+		if !slices.Equal(out, ms(y, i, n)) {
+			t.Fatalf("SSM: y at %d ms differs", i)
+		}
 	}
 }
 
@@ -388,5 +428,8 @@ func TestScansRefuse(t *testing.T) {
 	}
 	if _, err := b.GRU(of(2, 3, 9), of(3, 9), of(4)); err == nil {
 		t.Error("a GRU took a bias of 4 units for 3")
+	}
+	if _, err := b.SSM(of(2, 3, 5), of(5), of(5, 2), of(5, 2), of(5, 3), of(5, 2), of(5)); err == nil {
+		t.Error("a state space took 3 states for 2")
 	}
 }

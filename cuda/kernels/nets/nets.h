@@ -18,6 +18,13 @@ typedef struct {
   int kept; // ms that the rows of kept states have, from the stretch's first on
 } nets_scan;
 
+// The parameters of a diagonal state space, [channels][states], log_dt and d [channels]; and their gradients.
+typedef struct {
+  int channels, states;
+  const float *log_dt, *log_a, *imag_a, *re, *im;
+} nets_ssm;
+typedef struct { float *log_dt, *log_a, *imag_a, *re, *im, *d; } nets_ssm_grad;
+
 typedef struct {
   const char *name;
   int lanes;
@@ -71,6 +78,14 @@ typedef struct {
               float *gates, float *work);
   void (*gru_grad)(const nets_scan *s, const float *dy, const float *packed, const float *gates, const float *y,
                    const float *before, float *dh, float *dx, float *dz, float *work);
+  // ssm.h
+  int ssm_ms;
+  void (*ssm_coefficients)(const nets_ssm *p, int c0, int c1, float *k);
+  void (*ssm)(int time, int channels, int states, int j, const float *k, const float *d, const float *x, float *state,
+              float *marks, float *y);
+  void (*ssm_grad)(int time, int channels, int states, int j, const float *k, const float *d, const float *x,
+                   const float *marks, const float *dy, float *behind, float *dx, float *sums);
+  void (*ssm_parameters)(const nets_ssm *p, int batch, int c0, int c1, const float *sums, const nets_ssm_grad *g);
 } nets_table;
 
 // Products of factors rounded to bfloat16: bf16.h

@@ -12,6 +12,7 @@
 #include "conv.h"
 #include "lstm.h"
 #include "gru.h"
+#include "ssm.h"
 
 const nets_table TABLE = {
     .name = ISA,
@@ -45,4 +46,9 @@ const nets_table TABLE = {
     .lstm_grad = lstm_grad,
     .gru = gru,
     .gru_grad = gru_grad,
+    .ssm_ms = SSM_MS,
+    .ssm_coefficients = ssm_coefficients,
+    .ssm = ssm,
+    .ssm_grad = ssm_grad,
+    .ssm_parameters = ssm_parameters,
 };
