@@ -6,10 +6,12 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # The GPU's driver is found at run time; gorgonia.org/cu must find our cuda.h to be built (cuda/driver/lazycuda).
 export CGO_CFLAGS := -O2 -g -I$(CURDIR)/cuda/driver/lazycuda
 TAGS := -tags gpu
+# Its archive holds the CPU's library: install scripts would fetch CUDA's besides.
+ONNXRUNTIME := 1.20.1
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint demo demo-hh published bench cell-accuracy generate check-generated generate-table check-ptx gpu-bundle fuzz clean setup
+.PHONY: help build test lint demo demo-hh published bench cell-accuracy generate check-generated generate-table check-ptx gpu-bundle onnx-check fuzz clean setup
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +46,10 @@ bench: build ## side by side with NEURON and PyTorch, where they are installed: 
 
 cell-accuracy: setup ## the layer 5 cell against NEURON at full length; how far each solver and step is from the truth: bench/results
 	NEQ_VALIDATE=1 NEQ_ACCURACY=$(CURDIR)/bench/results/l5pc-accuracy.txt $(GO) test ./data/neuron -run TestL5PC -count 1 -timeout 60m -v
+
+onnx-check: setup ## exported surrogates stepped in onnxruntime (of npm) give what neq gives: every family
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(OUT)/onnxruntime onnxruntime-node@$(ONNXRUNTIME)
+	NEQ_ONNXRUNTIME=$(abspath $(OUT))/onnxruntime/node_modules $(GO) test ./surrogates -run TestONNX -count 1 -v
 
 generate: ## the PTX of the GPU's kernels (needs clang-19)
 	cuda/kernels/generate.sh

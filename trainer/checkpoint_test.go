@@ -44,7 +44,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	foreign, err := encodeWeights(other)
+	foreign, err := encode(tensorsOf(other))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -174,7 +174,7 @@ func groups(list []traces.SynapseInfo) string {
 
 // save writes weights, then model.json, whose presence says that the model is whole.
 func (m *Model) save(disk atomicfile.Disk, dir string) error {
-	b, err := encodeWeights(m.Network)
+	b, err := encode(tensorsOf(m.Network))
 	if err != nil {
 		return err
 	}
@@ -199,12 +199,13 @@ func writeJSON(disk atomicfile.Disk, path string, v any) error {
 // values are a weight's numbers.
 func values(w *surrogates.Weight) []float32 { return w.Value.Data().([]float32) }
 
-func encodeWeights(net *surrogates.Network) ([]byte, error) {
+// tensorsOf are a network's weights as a file holds them.
+func tensorsOf(net *surrogates.Network) []safetensors.Tensor {
 	var list []safetensors.Tensor
 	for _, w := range net.Weights() {
 		list = append(list, safetensors.Tensor{Name: w.Name, Shape: w.Value.Shape(), Data: values(w)})
 	}
-	return encode(list)
+	return list
 }
 
 func encode(list []safetensors.Tensor) ([]byte, error) {
