@@ -148,7 +148,7 @@ func (g *Graph) build(n *Network) (err error) {
 		if g.loss, err = g.builder.Loss(y, g.scores); err != nil {
 			return err
 		}
-		grads, err := G.Grad(g.loss, b.fit...)
+		grads, err := g.builder.Grad(g.loss, b.fit...)
 		if err != nil {
 			return fmt.Errorf("gradient: %w", err)
 		}
@@ -160,6 +160,9 @@ func (g *Graph) build(n *Network) (err error) {
 		if err := ops.OnDevice(graph); err != nil {
 			return err
 		}
+	}
+	if err := g.builder.Place(); err != nil {
+		return err
 	}
 	g.heads = ops.Output(y)
 	g.logit, g.voltage = make([]float32, o.Batch*o.Time), make([]float32, o.Batch*o.Time)

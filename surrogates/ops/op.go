@@ -25,11 +25,9 @@ type Builder struct {
 	kernels nets.Kernels
 	team    *team
 	train   bool
-	pool    [2]*tensor.Dense // inference: the layers' outputs take turns
-	turn    int
+	chain   chain // inference: ops whose outputs share memory
 
-	keptBytes int          // of a recurrent layer's states
-	places    [2]*resident // the same on a device
+	keptBytes int // of a recurrent layer's states
 
 	device    *Device   // nil: the CPU
 	precision Precision // of products
@@ -43,7 +41,7 @@ type Builder struct {
 var serial atomic.Uint64 // ids that keep gorgonia from merging ops that hash alike
 
 // NewBuilder starts a team of so many threads (0: all cores) for one graph. isa picks the kernels, "" the best. Only a
-// training graph can be differentiated; an inference graph reuses the memory of a layer two layers on.
+// training graph can be differentiated; an inference graph reuses the memory of an output that has been read.
 func NewBuilder(threads int, train bool, isa string) (*Builder, error) {
 	k, err := nets.New(isa)
 	if err != nil {
@@ -78,9 +76,11 @@ type differ func(in G.Nodes, out, grad *G.Node) (G.Nodes, error)
 
 // op is a gorgonia.Op around a body: fixed shapes, one output in a buffer of its own.
 type op struct {
+	b      *Builder
 	name   string
 	id     uint64
-	dims   []int // of the inputs, 0 for a scalar
+	inputs G.Nodes
+	shape  tensor.Shape // of the output
 	out    G.Value
 	data   []float32
 	body   body
@@ -106,25 +106,23 @@ func (b *Builder) apply(name string, shape tensor.Shape, run body, gpu gpuBody, 
 	if b.device != nil && gpu == nil {
 		return nil, fmt.Errorf("ops: %s has no body for a GPU: train this network with --device cpu", name)
 	}
-	o := &op{name: name, id: serial.Add(1), body: run, wrt: wrt, differ: d, last: make([]G.Value, len(in)), in: make([][]float32, len(in))}
-	for _, n := range in {
-		o.dims = append(o.dims, n.Dims())
-	}
+	o := &op{b: b, name: name, id: serial.Add(1), inputs: in, shape: shape, body: run, wrt: wrt, differ: d,
+		last: make([]G.Value, len(in)), in: make([][]float32, len(in))}
 	if wrt == nil {
 		o.wrt = make([]bool, len(in))
 	}
 	switch {
 	case len(shape) == 0:
 		o.out, o.data = G.NewF32(0), make([]float32, 1)
-	case b.device != nil:
-		r, err := b.place(shape)
-		if err != nil {
-			return nil, fmt.Errorf("ops: %s: %w", name, err)
+	case b.train || len(shape) != 3: // small tensors are not worth sharing
+		if err := o.own(); err != nil {
+			return nil, err
 		}
-		o.out, o.buf = r.value, r.buf
-	default:
-		t := b.buffer(shape)
-		o.out, o.data = t, t.Data().([]float32)
+	}
+	if !b.train {
+		if err := b.chain.add(o); err != nil {
+			return nil, err
+		}
 	}
 	if b.device != nil {
 		o.device, o.gpu, o.operands = b.device, gpu, make([]operand, len(in))
@@ -134,47 +132,6 @@ func (b *Builder) apply(name string, shape tensor.Shape, run body, gpu gpuBody, 
 		return nil, fmt.Errorf("ops: %s: %w", name, err)
 	}
 	return n, nil
-}
-
-// buffer is memory for an op's output. In inference the outputs of a chain of layers take turns in two buffers: an op
-// reads one and writes the other. Small tensors are not worth it.
-func (b *Builder) buffer(shape tensor.Shape) *tensor.Dense {
-	n := shape.TotalSize()
-	if b.train || len(shape) != 3 {
-		return tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(shape...))
-	}
-	b.turn = 1 - b.turn
-	if b.pool[b.turn] == nil || b.pool[b.turn].Shape().TotalSize() < n {
-		b.pool[b.turn] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(n))
-	}
-	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(b.pool[b.turn].Data().([]float32)[:n]))
-}
-
-// place is buffer on the device.
-func (b *Builder) place(shape tensor.Shape) (*resident, error) {
-	d, n := b.device, shape.TotalSize()
-	if b.train || len(shape) != 3 {
-		r, err := d.tensor(shape)
-		if err == nil {
-			b.held = append(b.held, r)
-		}
-		return r, err
-	}
-	b.turn = 1 - b.turn
-	whole := b.places[b.turn]
-	if whole == nil || whole.buf.Len() < n {
-		var err error
-		if whole, err = d.tensor(tensor.Shape{n}); err != nil {
-			return nil, err
-		}
-		b.held = append(b.held, whole)
-		b.places[b.turn] = whole
-	}
-	part, err := whole.buf.Part(0, n)
-	if err != nil {
-		return nil, err
-	}
-	return d.over(part, shape), nil
 }
 
 // view makes an op's output a part of another's on the device, in place of its own.
@@ -195,6 +152,11 @@ func (b *Builder) view(o *op, part *driver.Buffer[float32]) {
 func (o *op) Do(in ...G.Value) (G.Value, error) {
 	if len(in) != len(o.in) {
 		return nil, fmt.Errorf("ops: %s of %d values: want %d", o.name, len(in), len(o.in))
+	}
+	if o.out == nil {
+		if err := o.b.Place(); err != nil {
+			return nil, err
+		}
 	}
 	if o.device != nil {
 		return o.launch(in)
@@ -255,7 +217,7 @@ func (o *op) launch(in []G.Value) (G.Value, error) {
 	return o.out, o.gpu(o.operands, o.buf)
 }
 
-func (o *op) Arity() int { return len(o.dims) }
+func (o *op) Arity() int { return len(o.inputs) }
 
 func (o *op) Type() hm.Type {
 	a := hm.TypeVariable('a')
@@ -266,13 +228,13 @@ func (o *op) Type() hm.Type {
 		return G.TensorType{Dims: dims, Of: a}
 	}
 	var ts []hm.Type
-	for _, d := range o.dims {
-		ts = append(ts, of(d))
+	for _, n := range o.inputs {
+		ts = append(ts, of(n.Dims()))
 	}
-	return hm.NewFnType(append(ts, of(o.out.Shape().Dims()))...)
+	return hm.NewFnType(append(ts, of(len(o.shape)))...)
 }
 
-func (o *op) InferShape(...G.DimSizer) (tensor.Shape, error) { return o.out.Shape(), nil }
+func (o *op) InferShape(...G.DimSizer) (tensor.Shape, error) { return o.shape, nil }
 func (o *op) ReturnsPtr() bool                               { return true }
 func (o *op) CallsExtern() bool                              { return false }
 func (o *op) OverwritesInput() int                           { return -1 }
@@ -308,9 +270,13 @@ func OnDevice(g *G.ExprGraph) error {
 	return nil
 }
 
-// Output is the tensor a node of this package computes into, nil for any other node. It does not move between runs.
+// Output is the tensor a node of this package computes into, nil for any other node. It does not move between runs. In an
+// inference graph ask for it when all ops are made, of nodes that nothing else reads: others share memory.
 func Output(n *G.Node) *tensor.Dense {
 	if o, ok := n.Op().(*op); ok {
+		if o.out == nil && o.b.Place() != nil { // which the first run will say
+			return nil
+		}
 		t, _ := o.out.(*tensor.Dense)
 		return t
 	}

@@ -62,3 +62,8 @@ static void add(const float *x, float *y, int64_t n) {
   for (int64_t i = 0; i < n; i++) y[i] += x[i];
   flush_restore(mode);
 }
+
+FN float root_f(float x) {
+  V v = {x};
+  return root(v)[0];
+}

@@ -21,3 +21,7 @@ static void act_grad(int kind, const float *restrict x, const float *restrict dy
   switch (kind) { SLOPE_LOOP(ACT_RELU) SLOPE_LOOP(ACT_GELU) SLOPE_LOOP(ACT_SILU) SLOPE_LOOP(ACT_TANH) }
   flush_restore(mode);
 }
+
+static void sum(const float *restrict x, const float *restrict y, float *restrict total, int64_t n) {
+  for (int64_t i = 0; i < n; i++) total[i] = x[i] + y[i];
+}

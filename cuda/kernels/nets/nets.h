@@ -42,6 +42,7 @@ typedef struct {
   // elementwise.h
   void (*act)(int kind, const float *x, float *y, int64_t n);
   void (*act_grad)(int kind, const float *x, const float *dy, float *dx, int64_t n);
+  void (*sum)(const float *x, const float *y, float *total, int64_t n);
   // columns.h
   void (*sum_columns)(const float *x, int64_t rows, int channels, float *sums);
   void (*sum_squares)(const float *x, const float *mean, int64_t rows, int channels, float *sums);
@@ -86,6 +87,32 @@ typedef struct {
   void (*ssm_grad)(int time, int channels, int states, int j, const float *k, const float *d, const float *x,
                    const float *marks, const float *dy, float *behind, float *dx, float *sums);
   void (*ssm_parameters)(const nets_ssm *p, int batch, int c0, int c1, const float *sums, const nets_ssm_grad *g);
+  // depthwise.h
+  void (*depthwise_rows)(const float *x, const float *w, const float *bias, int time, int channels, int taps,
+                         int dilation, int t0, int t1, float *y);
+  void (*depthwise_dx)(const float *dy, const float *w, int time, int channels, int taps, int dilation, int t0, int t1,
+                       float *dx);
+  void (*depthwise_dw)(const float *x, const float *dy, int channels, int taps, int dilation, int t0, int t1, float *dw);
+  // layernorm.h
+  void (*layer_norm)(const float *x, const float *gamma, const float *beta, int64_t rows, int channels, float epsilon,
+                     float *y);
+  void (*layer_norm_dx)(const float *x, const float *gamma, const float *dy, int64_t rows, int channels, float epsilon,
+                        float *dx);
+  void (*layer_norm_sums)(const float *x, const float *dy, int64_t rows, int channels, float epsilon, float *sums);
+  // attention.h
+  int64_t (*attention_scratch)(int time, int width, int span, int grad);
+  void (*attention)(const float *qkv, const float *bias, int time, int heads, int width, int span, int head,
+                    float *scratch, float *y);
+  void (*attention_grad)(const float *qkv, const float *bias, const float *dy, int time, int heads, int width, int span,
+                         int head, float *scratch, float *dqkv, float *dbias);
+  // moe.h
+  void (*route)(const float *logits, int64_t rows, int experts, int top, int32_t *chosen, float *gates);
+  void (*route_grad)(const float *logits, const int32_t *chosen, const float *gates, const float *dgates, int64_t rows,
+                     int experts, int top, const float *share, float weight, float *dlogits);
+  void (*gather_rows)(const float *parts, const int32_t *at, const float *gates, int64_t rows, int top, int channels,
+                      float *y);
+  void (*spread_rows)(const float *dy, const float *given, const int32_t *at, const float *gates, int64_t rows, int top,
+                      int channels, float *parts, float *dgates);
 } nets_table;
 
 // Products of factors rounded to bfloat16: bf16.h

@@ -13,6 +13,10 @@
 #include "lstm.h"
 #include "gru.h"
 #include "ssm.h"
+#include "depthwise.h"
+#include "layernorm.h"
+#include "attention.h"
+#include "moe.h"
 
 const nets_table TABLE = {
     .name = ISA,
@@ -23,6 +27,7 @@ const nets_table TABLE = {
     .event_grad = event_grad,
     .act = act,
     .act_grad = act_grad,
+    .sum = sum,
     .sum_columns = sum_columns,
     .sum_squares = sum_squares,
     .norm = norm,
@@ -51,4 +56,17 @@ const nets_table TABLE = {
     .ssm = ssm,
     .ssm_grad = ssm_grad,
     .ssm_parameters = ssm_parameters,
+    .depthwise_rows = depthwise_rows,
+    .depthwise_dx = depthwise_dx,
+    .depthwise_dw = depthwise_dw,
+    .layer_norm = layer_norm,
+    .layer_norm_dx = layer_norm_dx,
+    .layer_norm_sums = layer_norm_sums,
+    .attention_scratch = attention_scratch,
+    .attention = attention,
+    .attention_grad = attention_grad,
+    .route = route,
+    .route_grad = route_grad,
+    .gather_rows = gather_rows,
+    .spread_rows = spread_rows,
 };
