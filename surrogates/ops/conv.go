@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 )
 
 // Conv is the dense causal convolution plus bias: x [batch][time][in], w [taps][in][out], bias [out] to
@@ -13,52 +14,63 @@ func (b *Builder) Conv(x, w, bias *G.Node, dilation int) (*G.Node, error) {
 	if len(xs) != 3 || len(ws) != 3 || ws[1] != xs[2] || len(bs) != 1 || bs[0] != ws[2] || dilation < 1 {
 		return nil, fmt.Errorf("ops: convolution of %v with weights %v, bias %v, dilation %d", xs, ws, bs, dilation)
 	}
-	c := conv{b: b, batch: xs[0], time: xs[1], cin: ws[1], cout: ws[2], taps: ws[0], dilation: dilation}
+	c := conv{b: b, precision: b.precision, batch: xs[0], time: xs[1], cin: ws[1], cout: ws[2], taps: ws[0], dilation: dilation}
+	shape := xs.Clone()
+	shape[2] = c.cout
+	return c.apply("convolution", shape, true, x, w, bias)
+}
+
+// apply adds the convolution to the graph; nodes may have any shapes of so many numbers. Without inner it has no gradient
+// of x.
+func (c conv) apply(name string, shape tensor.Shape, inner bool, x, w, bias *G.Node) (*G.Node, error) {
+	b, xs, ws := c.b, x.Shape(), w.Shape()
 	if err := c.room(); err != nil {
-		return nil, fmt.Errorf("ops: convolution: %w", err)
+		return nil, fmt.Errorf("ops: %s: %w", name, err)
 	}
 	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		dx, err := b.apply("convolution dx", xs.Clone(), c.cpuDX(), c.gpuDX, nil, nil, in[1], grad)
-		if err != nil {
-			return nil, err
+		var dx *G.Node
+		var err error
+		if inner {
+			if dx, err = b.apply(name+" dx", xs.Clone(), c.cpuDX(), c.gpuDX, nil, nil, in[1], grad); err != nil {
+				return nil, err
+			}
 		}
-		dw, err := b.apply("convolution dw", ws.Clone(), c.cpuDW(), c.gpuDW, nil, nil, in[0], grad)
+		dw, err := b.apply(name+" dw", ws.Clone(), c.cpuDW(), c.gpuDW, nil, nil, in[0], grad)
 		if err != nil {
 			return nil, err
 		}
 		db, err := b.columnSums(grad, c.cout)
 		return G.Nodes{dx, dw, db}, err
 	}
-	shape := xs.Clone()
-	shape[2] = c.cout
-	return b.apply("convolution", shape, c.cpu(), c.gpu, []bool{true, true, true}, diff, x, w, bias)
+	return b.apply(name, shape, c.cpu(), c.gpu, []bool{inner, true, true}, diff, x, w, bias)
 }
 
 // conv is the shape of a dense convolution and the run's values. Parts are fixed by the shape, not by the threads.
 type conv struct {
 	b                                      *Builder
+	precision                              Precision
 	batch, time, cin, cout, taps, dilation int
 	in                                     [][]float32
 	out                                    []float32
 }
 
-// cpu, cpuDX and cpuDW are the bodies of the builder's precision.
+// cpu, cpuDX and cpuDW are the bodies of the precision.
 func (c *conv) cpu() body {
-	if c.b.precision == BF16 {
+	if c.precision == BF16 {
 		return &convBF16{conv: *c}
 	}
 	return &convCPU{conv: *c}
 }
 
 func (c *conv) cpuDX() body {
-	if c.b.precision == BF16 {
+	if c.precision == BF16 {
 		return &convBF16{conv: *c, across: true}
 	}
 	return &convDX{convCPU{conv: *c}}
 }
 
 func (c *conv) cpuDW() body {
-	if c.b.precision == BF16 {
+	if c.precision == BF16 {
 		return &convDWBF16{conv: *c}
 	}
 	return &convDW{conv: *c}

@@ -68,7 +68,7 @@ func TestConvBF16(t *testing.T) {
 					if err := b.Round(BF16, isa); err != nil {
 						t.Fatal(err)
 					}
-					c := conv{b: b, batch: s.batch, time: s.time, cin: s.cin, cout: s.cout, taps: s.taps, dilation: s.dilation}
+					c := conv{b: b, precision: b.precision, batch: s.batch, time: s.time, cin: s.cin, cout: s.cout, taps: s.taps, dilation: s.dilation}
 					for again := range 2 {
 						var got [3][]float32
 						for k, run := range []struct {

@@ -213,6 +213,44 @@ func moeCase(batch, time, channels, hidden, experts, top int, act string, balanc
 		}}
 }
 
+// synapsesCase is the weights of synapses by their features, which have no gradient: a first input holds them.
+func synapsesCase(inputs, features, hidden int, shape ...int) opCase {
+	k := tensor.Shape(shape).TotalSize() / inputs
+	known := make([]float32, inputs*features)
+	for i := range known {
+		known[i] = float32(math.Sin(float64(i)))
+	}
+	return opCase{name: fmt.Sprintf("shared synapses %v by %d features", shape, features),
+		inputs: normals([]int{features, hidden}, []int{hidden}, []int{hidden, k}, []int{k}), build: func(b *Builder, in []*G.Node) (*G.Node, error) {
+			t := tensor.New(tensor.WithShape(inputs, features), tensor.WithBacking(slices.Clone(known)))
+			if b.device != nil {
+				if err := b.device.Adopt(t); err != nil {
+					return nil, err
+				}
+				t = b.device.Resident(t)
+			}
+			f := G.NewTensor(in[0].Graph(), tensor.Float32, 2, G.WithShape(inputs, features), G.WithName("features"), G.WithValue(t))
+			return b.SharedSynapses(f, in[0], in[1], in[2], in[3], shape...)
+		}, value: func(in [][]float64) []float64 {
+			y := make([]float64, inputs*k)
+			for i := range inputs {
+				for m := range hidden {
+					z := in[1][m]
+					for f := range features {
+						z += float64(known[i*features+f]) * in[0][f*hidden+m]
+					}
+					for j := range k {
+						y[i*k+j] += math.Tanh(z) * in[2][m*k+j]
+					}
+				}
+				for j := range k {
+					y[i*k+j] += in[3][j]
+				}
+			}
+			return y
+		}}
+}
+
 func denseCases() []opCase {
 	return []opCase{
 		addCase(),
@@ -222,6 +260,7 @@ func denseCases() []opCase {
 		attentionCase(1, 20, 2, 3, 8, false), attentionCase(1, 1, 1, 1, 1, true), attentionCase(1, 33, 4, 11, 33, false),
 		moeCase(2, 9, 6, 11, 4, 2, "silu", 0), moeCase(1, 40, 5, 16, 7, 1, "tanh", 0.5), moeCase(1, 12, 3, 4, 3, 3, "silu", 0.2),
 		moeCase(1, 270, 4, 3, 2, 1, "tanh", 3), moeCase(1, 3, 1, 1, 5, 2, "tanh", 0.1), moeCase(1, 4, 3, 2, 1, 1, "silu", 1),
+		synapsesCase(21, 5, 7, 21, 3, 4), synapsesCase(600, 3, 16, 600), synapsesCase(1, 1, 1, 1, 1, 1),
 	}
 }
 
@@ -290,17 +329,19 @@ func TestDenseOpsRefused(t *testing.T) {
 		err  error
 		want string
 	}{
-		"sum of unlike shapes":   {err(b.Add(x, n(2, 5, 7))), "one shape"},
-		"depthwise taps":         {err(b.DepthwiseConv(x, n(3, 5), n(6), 1)), "depthwise convolution"},
-		"depthwise dilation":     {err(b.DepthwiseConv(x, n(3, 6), n(6), 0)), "dilation 0"},
-		"scale of a layer norm":  {err(b.LayerNorm(x, n(5), n(6))), "layer norm"},
-		"heads that do not fit":  {err(b.Attention(x, nil, 4, 3)), "a multiple of the heads"},
-		"no heads":               {err(b.Attention(x, nil, 0, 3)), "by 0 heads"},
-		"bias of another span":   {err(b.Attention(x, n(2, 4), 2, 3)), "bias (2, 4)"},
-		"too many chosen":        {experts(Experts{Top: 5, Activation: "relu"}, 6, 4), "want 1 to all"},
-		"router of other inputs": {experts(Experts{Top: 1, Activation: "relu"}, 5, 4), "router (5, 4)"},
-		"no activation":          {experts(Experts{Top: 1}, 6, 4), "want relu, gelu, silu or tanh"},
-		"balance NaN":            {experts(Experts{Top: 1, Activation: "relu", Balance: math.NaN()}, 6, 4), "balance NaN"},
+		"sum of unlike shapes":      {err(b.Add(x, n(2, 5, 7))), "one shape"},
+		"depthwise taps":            {err(b.DepthwiseConv(x, n(3, 5), n(6), 1)), "depthwise convolution"},
+		"depthwise dilation":        {err(b.DepthwiseConv(x, n(3, 6), n(6), 0)), "dilation 0"},
+		"scale of a layer norm":     {err(b.LayerNorm(x, n(5), n(6))), "layer norm"},
+		"heads that do not fit":     {err(b.Attention(x, nil, 4, 3)), "a multiple of the heads"},
+		"no heads":                  {err(b.Attention(x, nil, 0, 3)), "by 0 heads"},
+		"bias of another span":      {err(b.Attention(x, n(2, 4), 2, 3)), "bias (2, 4)"},
+		"too many chosen":           {experts(Experts{Top: 5, Activation: "relu"}, 6, 4), "want 1 to all"},
+		"router of other inputs":    {experts(Experts{Top: 1, Activation: "relu"}, 5, 4), "router (5, 4)"},
+		"no activation":             {experts(Experts{Top: 1}, 6, 4), "want relu, gelu, silu or tanh"},
+		"features of another width": {err(b.SharedSynapses(n(9, 4), n(3, 5), n(5), n(5, 2), n(2), 9, 2, 1)), "features (9, 4)"},
+		"too many shared weights":   {err(b.SharedSynapses(n(9, 4), n(4, 5), n(5), n(5, 2), n(2), 9, 3)), "9 inputs of 2 weights are 18 numbers"},
+		"balance NaN":               {experts(Experts{Top: 1, Activation: "relu", Balance: math.NaN()}, 6, 4), "balance NaN"},
 	} {
 		if c.err == nil || !strings.Contains(c.err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", what, c.err, c.want)

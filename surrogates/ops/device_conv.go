@@ -42,7 +42,7 @@ func (c *conv) room() error {
 			return d.forProducts(n * c.taps * c.cin * c.cout)
 		}
 		return nil
-	case c.b.precision != BF16:
+	case c.precision != BF16:
 		return d.forProducts(c.unfolded())
 	}
 	if c.b.train { // the gradient of the windows
@@ -70,16 +70,16 @@ func (c *conv) with(args ...any) []any {
 
 // kernel is our own product in the graph's precision.
 func (c *conv) kernel(name string) string {
-	if c.b.precision == Float32 {
+	if c.precision == Float32 {
 		return name
 	}
-	return name + "_" + c.b.precision.String()
+	return name + "_" + c.precision.String()
 }
 
 // multiply queues a product by cuBLAS in the graph's precision.
 func (c *conv) multiply(a, b driver.Matrix, beta float32, y driver.Matrix) error {
 	math := driver.FP32
-	if c.b.precision == TF32 {
+	if c.precision == TF32 {
 		math = driver.TF32
 	}
 	return c.b.device.multiply(math, a, b, beta, y)
@@ -88,7 +88,7 @@ func (c *conv) multiply(a, b driver.Matrix, beta float32, y driver.Matrix) error
 // rounded is a matrix as a factor of a product by cuBLAS: itself, or a copy in bfloat16 in scratch that nothing else is in.
 func (c *conv) rounded(rows, cols int, x *driver.Buffer[float32], scratch *driver.Buffer[driver.BFloat16]) (driver.Matrix, error) {
 	m := driver.Matrix{Memory: x, Rows: rows, Cols: cols}
-	if c.b.precision != BF16 {
+	if c.precision != BF16 {
 		return m, nil
 	}
 	m.Memory = scratch
@@ -100,7 +100,7 @@ func (c *conv) unfold(x *driver.Buffer[float32]) (driver.Matrix, error) {
 	d, n := c.b.device, c.unfolded()
 	m := driver.Matrix{Memory: d.space, Rows: c.rowsTotal(), Cols: c.taps * c.cin}
 	name := "unfold"
-	if c.b.precision == BF16 {
+	if c.precision == BF16 {
 		m.Memory, name = d.half, "unfold_bf16"
 	}
 	return m, d.each(name, n, x, m.Memory, uint32(n), uint32(c.time), uint32(c.cin), uint32(c.taps), uint32(c.dilation))

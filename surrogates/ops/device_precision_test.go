@@ -35,7 +35,7 @@ func testPrecision(t *testing.T, p Precision) {
 				t.Fatal(err)
 			}
 			defer b.Close()
-			v := conv{b: b, batch: c.batch, time: c.time, cin: c.cin, cout: c.cout, taps: c.taps, dilation: c.dilation}
+			v := conv{b: b, precision: p, batch: c.batch, time: c.time, cin: c.cin, cout: c.cout, taps: c.taps, dilation: c.dilation}
 			if err := v.room(); err != nil {
 				t.Fatal(err)
 			}
