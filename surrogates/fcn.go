@@ -12,7 +12,7 @@ func fcnStages(s Spec) ([]stage, error) {
 	if err := between("width", s.Width, 1, 1<<16); err != nil {
 		return nil, err
 	}
-	return []stage{&layer{first: true, taps: s.Window, dilation: 1, width: s.Width, activation: s.activation(), norm: s.BatchNorm}}, nil
+	return s.withMixture([]stage{&layer{first: true, taps: s.Window, dilation: 1, width: s.Width, activation: s.activation(), norm: s.BatchNorm}}, s.Width)
 }
 
 func fcnTitle(s Spec) string { return fmt.Sprintf("fcn-%dms-%d", s.Window, s.Width) }

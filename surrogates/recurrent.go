@@ -32,7 +32,7 @@ func recurrentStages(s Spec, gates int) ([]stage, error) {
 		}
 		list = append(list, in, &recurrent{gates: gates, units: s.Width})
 	}
-	return list, nil
+	return s.withMixture(list, s.Width)
 }
 
 func recurrentTitle(s Spec) string {
@@ -95,19 +95,21 @@ func (u *recurrent) cost(float64) (float64, int) {
 }
 
 func (u *recurrent) stream(rows int, k ops.Single) stepper {
-	s := &recurrentStream{u: u, k: k, rows: rows, h: make([]float32, rows*u.units), z: make([]float32, u.gates*u.units)}
+	s := &recurrentStream{u: u, h: make([]float32, rows*u.units)}
 	if u.gates == 4 {
 		s.c = make([]float32, rows*u.units)
+		s.lstm = k.LSTM(u.units, data(u.w.Value))
+	} else {
+		s.gru = k.GRU(u.units, data(u.w.Value), data(u.b.Value))
 	}
 	return s
 }
 
 type recurrentStream struct {
 	u    *recurrent
-	k    ops.Single
-	rows int
+	lstm *ops.LSTMStep
+	gru  *ops.GRUStep
 	h, c []float32 // [rows][units]
-	z    []float32
 }
 
 func (s *recurrentStream) state() []State {
@@ -119,61 +121,10 @@ func (s *recurrentStream) state() []State {
 }
 
 func (s *recurrentStream) step(x []float32, _ *Spikes, y []float32) {
-	n := s.u.units
-	for r := range s.rows {
-		h, in := s.h[r*n:(r+1)*n], x[r*len(s.z):(r+1)*len(s.z)]
-		clear(s.z)
-		for i, v := range h {
-			axpy(v, data(s.u.w.Value)[i*len(s.z):(i+1)*len(s.z)], s.z)
-		}
-		if s.u.gates == 4 {
-			s.lstm(in, h, s.c[r*n:(r+1)*n])
-		} else {
-			s.gru(in, h)
-		}
+	if s.lstm != nil {
+		s.lstm.Step(x, s.h, s.c)
+	} else {
+		s.gru.Step(x, s.h)
 	}
 	copy(y, s.h)
-}
-
-// lstm: gates in the order input, forget, candidate, output.
-func (s *recurrentStream) lstm(x, h, c []float32) {
-	n := len(h)
-	axpy(1, x, s.z)
-	s.sigmoid(s.z[:2*n])
-	s.k.Activate("tanh", s.z[2*n:3*n])
-	s.sigmoid(s.z[3*n:])
-	for i := range c {
-		c[i] = s.z[n+i]*c[i] + s.z[i]*s.z[2*n+i]
-	}
-	copy(h, c)
-	s.k.Activate("tanh", h)
-	for i := range h {
-		h[i] *= s.z[3*n+i]
-	}
-}
-
-// gru: gates in the order reset, update, candidate.
-func (s *recurrentStream) gru(x, h []float32) {
-	n := len(h)
-	axpy(1, x[:2*n], s.z)
-	s.sigmoid(s.z[:2*n])
-	b, candidate := data(s.u.b.Value), s.z[2*n:]
-	for i := range candidate {
-		candidate[i] = x[2*n+i] + s.z[i]*(candidate[i]+b[i])
-	}
-	s.k.Activate("tanh", candidate)
-	for i := range h {
-		h[i] = candidate[i] + s.z[n+i]*(h[i]-candidate[i])
-	}
-}
-
-// sigmoid(x) is (1 + tanh(x/2)) / 2.
-func (s *recurrentStream) sigmoid(x []float32) {
-	for i := range x {
-		x[i] *= 0.5
-	}
-	s.k.Activate("tanh", x)
-	for i := range x {
-		x[i] = 0.5 + 0.5*x[i]
-	}
 }

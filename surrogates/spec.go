@@ -15,11 +15,13 @@ type family struct {
 }
 
 var families = map[string]family{
-	"filter": {[]string{"window_ms"}, filterStages, filterTitle},
-	"fcn":    {[]string{"window_ms", "width", "activation", "batch_norm"}, fcnStages, fcnTitle},
-	"tcn":    {[]string{"width", "depth", "kernels", "dilations", "activation", "batch_norm"}, tcnStages, tcnTitle},
-	"lstm":   {[]string{"width", "depth", "window_ms"}, lstmStages, recurrentTitle},
-	"gru":    {[]string{"width", "depth", "window_ms"}, gruStages, recurrentTitle},
+	"filter":      {[]string{"window_ms"}, filterStages, filterTitle},
+	"fcn":         {[]string{"window_ms", "width", "activation", "batch_norm", "experts", "top", "hidden"}, fcnStages, fcnTitle},
+	"tcn":         {[]string{"width", "depth", "kernels", "dilations", "activation", "batch_norm", "residual", "separable", "experts", "top", "hidden"}, tcnStages, tcnTitle},
+	"lstm":        {[]string{"width", "depth", "window_ms", "activation", "experts", "top", "hidden"}, lstmStages, recurrentTitle},
+	"gru":         {[]string{"width", "depth", "window_ms", "activation", "experts", "top", "hidden"}, gruStages, recurrentTitle},
+	"ssm":         {[]string{"width", "depth", "states", "window_ms", "activation", "experts", "top", "hidden"}, ssmStages, ssmTitle},
+	"transformer": {[]string{"width", "depth", "attention_heads", "span_ms", "window_ms", "hidden", "activation", "experts", "top"}, transformerStages, transformerTitle},
 }
 
 // Families are the names of the kinds of surrogates.
@@ -110,6 +112,9 @@ func (s Spec) Title() string {
 	}
 	if s.BatchNorm {
 		t += "-bn"
+	}
+	if s.Experts > 0 {
+		t += fmt.Sprintf("-moe%dof%d", max(1, s.Top), s.Experts)
 	}
 	return t
 }

@@ -7,7 +7,8 @@ import (
 
 // A tcn is temporally convolutional: Depth causal convolutions of Width channels, the first over the input events,
 // each followed by its activation and, where asked, batch normalisation in that order (as in Beniaguev, Segev &
-// London 2021, figure 2), then the heads.
+// London 2021, figure 2), then the heads. From the second layer on a separable one convolves each channel by itself and
+// then mixes them, by a dense layer or by a mixture of experts; a residual one adds to its input.
 
 func tcnStages(s Spec) ([]stage, error) {
 	if err := between("depth", s.Depth, 1, 1024); err != nil {
@@ -27,11 +28,30 @@ func tcnStages(s Spec) ([]stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	ls := make([]stage, s.Depth)
-	for i := range ls {
-		ls[i] = &layer{first: i == 0, taps: kernels[i], dilation: dilations[i], width: s.Width, activation: s.activation(), norm: s.BatchNorm}
+	var list []stage
+	for i := range s.Depth {
+		l := &layer{first: i == 0, taps: kernels[i], dilation: dilations[i], width: s.Width, activation: s.activation(), norm: s.BatchNorm}
+		block := []stage{l}
+		if s.Separable && i > 0 {
+			block = []stage{&depthwise{taps: l.taps, dilation: l.dilation}, l}
+			l.taps, l.dilation = 1, 1
+			m, err := s.newMixture(s.Width)
+			if err != nil {
+				return nil, err
+			}
+			if m != nil {
+				block[1] = m
+			}
+		}
+		if s.Residual && i > 0 {
+			block = []stage{&residual{inner: block}}
+		}
+		list = append(list, block...)
 	}
-	return ls, nil
+	if s.Separable {
+		return list, nil
+	}
+	return s.withMixture(list, s.Width)
 }
 
 // perLayer spreads none (meaning 1), one or depth values over the layers.
@@ -59,6 +79,12 @@ func tcnTitle(s Spec) string {
 	t := fmt.Sprintf("tcn-%dx%d", s.Depth, s.Width) + runs("k", s.Kernels)
 	if len(s.Dilations) > 0 {
 		t += runs("d", s.Dilations)
+	}
+	if s.Separable {
+		t += "-separable"
+	}
+	if s.Residual {
+		t += "-residual"
 	}
 	return t
 }

@@ -14,6 +14,9 @@ var everyFamily = []surrogates.Spec{
 	{Family: "filter", Window: 20},
 	{Family: "fcn", Window: 20, Width: 5, BatchNorm: true},
 	{Family: "tcn", Depth: 2, Width: 4, Kernels: []int{20, 5}, Dilations: []int{1, 2}},
+	{Family: "tcn", Depth: 2, Width: 4, Kernels: []int{8, 3}, Separable: true, Residual: true, Experts: 3, Top: 2},
+	{Family: "ssm", Width: 6, States: 4},
+	{Family: "transformer", Width: 6, Depth: 1, Span: 8, AttentionHeads: 2},
 	{Family: "lstm", Width: 6},
 	{Family: "gru", Width: 6, Depth: 2},
 }
