@@ -53,11 +53,11 @@ func (b *Builder) BatchNorm(x, gamma, beta *G.Node, mean, variance *tensor.Dense
 		if err != nil {
 			return nil, err
 		}
-		dgamma, err := row(1).of(b, "batch norm dgamma", sums)
+		dgamma, err := b.share("batch norm dgamma", sums, n.channels, gamma.Shape())
 		if err != nil {
 			return nil, err
 		}
-		dbeta, err := row(0).of(b, "batch norm dbeta", sums)
+		dbeta, err := b.share("batch norm dbeta", sums, 0, beta.Shape())
 		return G.Nodes{dx, dgamma, dbeta, nil}, err
 	}
 	return b.apply("batch norm", xs.Clone(), &normCPU{norm: n}, n.gpu, []bool{true, true, true, false}, diff, x, gamma, beta, stats)
@@ -86,11 +86,6 @@ func (n *norm) rows(i int) (from, to int, scored bool) {
 	end = min(end, start+chunkRows)
 	return (w*n.time + start) * n.channels, (w*n.time + end) * n.channels, scored
 }
-
-// row hands out one row of a [2][channels] tensor.
-type row int
-
-func (r row) run(in [][]float32, out []float32) { copy(out, in[0][int(r)*len(out):]) }
 
 // normStats gives [2][channels]: mean, 1/sqrt(variance + epsilon).
 type normStats struct {

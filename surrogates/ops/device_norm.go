@@ -1,9 +1,6 @@
 package ops
 
 import (
-	"fmt"
-
-	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"neq/cuda/driver"
@@ -65,24 +62,4 @@ func (n *norm) sumsGPU() (gpuBody, error) {
 func (n *norm) gradGPU(in []operand, out *driver.Buffer[float32]) error {
 	return n.b.device.each("norm_grad", out.Len(), in[0].buf, in[1].buf, in[2].buf, in[3].buf, in[4].buf, out,
 		uint32(out.Len()), uint32(n.channels), uint32(n.time), uint32(n.burnIn), float32(n.count()))
-}
-
-// of hands out the row of the sums: on a device it is the same memory, and nothing is done.
-func (r row) of(b *Builder, name string, sums *G.Node) (*G.Node, error) {
-	channels := sums.Shape()[1]
-	nothing := func([]operand, *driver.Buffer[float32]) error { return nil }
-	n, err := b.apply(name, tensor.Shape{channels}, r, nothing, nil, nil, sums)
-	if err != nil || b.device == nil {
-		return n, err
-	}
-	from, err := b.device.find(Output(sums))
-	if err != nil {
-		return nil, err
-	}
-	part, err := from.Part(int(r)*channels, (int(r)+1)*channels)
-	if err != nil {
-		return nil, fmt.Errorf("ops: %s: %w", name, err)
-	}
-	b.view(n.Op().(*op), part)
-	return n, nil
 }

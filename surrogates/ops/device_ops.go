@@ -4,10 +4,14 @@ import "neq/cuda/driver"
 
 // The GPU's bodies of the ops. Each says where it needs scratch, when the graph is built.
 
-func (b *Builder) eventConvGPU(channels int) gpuBody {
+// eventConvGPU starts from zero where there is no bias.
+func (b *Builder) eventConvGPU(channels int, zero *driver.Buffer[float32]) gpuBody {
 	return func(in []operand, out *driver.Buffer[float32]) error {
-		s := b.batch.now
-		return b.device.each("event_rows", out.Len(), in[0].buf, s.key, s.ranges, in[1].buf, out, uint32(out.Len()), int32(channels))
+		s, bias := b.batch.now, zero
+		if len(in) > 1 {
+			bias = in[1].buf
+		}
+		return b.device.each("event_rows", out.Len(), in[0].buf, s.key, s.ranges, bias, out, uint32(out.Len()), int32(channels))
 	}
 }
 

@@ -8,22 +8,35 @@ import (
 )
 
 // EventConv is the causal convolution over a batch's events plus bias: w [inputs][taps][channels], bias [channels] to
-// [batch][time][channels]. The output's row t has w[s][k] for every event of synapse s at bin t - k*dilation.
+// [batch][time][channels]. The output's row t has w[s][k] for every event of synapse s at bin t - k*dilation. bias nil is 0.
 func (b *Builder) EventConv(e *Events, w, bias *G.Node) (*G.Node, error) {
-	ws, bs := w.Shape(), bias.Shape()
-	if len(ws) != 3 || ws[0] != e.Inputs || ws[1] != e.shape.Taps || len(bs) != 1 || bs[0] != ws[2] {
+	ws, bs := w.Shape(), tensor.Shape(nil)
+	if bias != nil {
+		bs = bias.Shape()
+	}
+	if len(ws) != 3 || ws[0] != e.Inputs || ws[1] != e.shape.Taps || (bias != nil && !bs.Eq(tensor.Shape{ws[2]})) {
 		return nil, fmt.Errorf("ops: event convolution of %d inputs and %d taps with weights %v, bias %v", e.Inputs, e.shape.Taps, ws, bs)
 	}
 	c := ws[2]
+	e.sorted = true
 	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 		dw, err := b.apply("event convolution dw", ws.Clone(), &eventGradCPU{b: b, e: e, channels: c}, b.eventGradGPU(e, c), nil, nil, grad)
-		if err != nil {
-			return nil, err
+		if err != nil || bias == nil {
+			return G.Nodes{dw}, err
 		}
 		db, err := b.columnSums(grad, c)
 		return G.Nodes{dw, db}, err
 	}
-	return b.apply("event convolution", tensor.Shape{e.Batch, e.Time, c}, newEventConvCPU(b, e, c), b.eventConvGPU(c), []bool{true, true}, diff, w, bias)
+	conv, shape := newEventConvCPU(b, e, c), tensor.Shape{e.Batch, e.Time, c}
+	if bias != nil {
+		return b.apply("event convolution", shape, conv, b.eventConvGPU(c, nil), []bool{true, true}, diff, w, bias)
+	}
+	conv.bias = make([]float32, c)
+	zero, err := b.constant(conv.bias)
+	if err != nil {
+		return nil, fmt.Errorf("ops: event convolution: %w", err)
+	}
+	return b.apply("event convolution", shape, conv, b.eventConvGPU(c, zero), []bool{true}, diff, w)
 }
 
 // eventConvCPU computes output rows; a part is a thread's share of the stretches, block of synapses by block, so that
@@ -59,7 +72,10 @@ func newEventConvCPU(b *Builder, e *Events, channels int) *eventConvCPU {
 }
 
 func (c *eventConvCPU) run(in [][]float32, out []float32) {
-	c.w, c.bias, c.out = in[0], in[1], out
+	c.w, c.out = in[0], out
+	if len(in) > 1 {
+		c.bias = in[1]
+	}
 	c.b.team.run(c.b.team.threads(), c)
 }
 

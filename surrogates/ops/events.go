@@ -9,7 +9,7 @@ import (
 
 // Events are the input spikes of a batch, as events: those of batch row b are Start[b] <= i < Start[b+1], each a
 // bin (ms in the window) and a synapse, in any order. Repeated events add up. Bin and Synapse may be replaced or
-// refilled between runs; Prepare sorts them.
+// refilled between runs; Prepare sorts them for those operations that want an order.
 type Events struct {
 	Batch, Time, Inputs int
 	Start               []int   // [Batch+1]
@@ -21,6 +21,7 @@ type Events struct {
 	orders   nets.Orders
 	first    []int64 // Start
 	prepared bool
+	sorted   bool // an operation wants the orders
 }
 
 // blockBytes is how much of the first layer's weights a block of synapses may have: half of a 2 MB L2 cache, so that
@@ -56,7 +57,7 @@ func (e *Events) span(block, row, phase int) (int64, int64) {
 
 // Twin is room for another batch of the same shape, to be filled and prepared while this one is in use.
 func (e *Events) Twin() *Events {
-	t := &Events{Batch: e.Batch, Time: e.Time, Inputs: e.Inputs, Start: make([]int, e.Batch+1), shape: e.shape, kernels: e.kernels}
+	t := &Events{Batch: e.Batch, Time: e.Time, Inputs: e.Inputs, Start: make([]int, e.Batch+1), shape: e.shape, kernels: e.kernels, sorted: e.sorted}
 	if e.device != nil {
 		t.device = newDeviceOrders(t)
 	}
@@ -65,14 +66,14 @@ func (e *Events) Twin() *Events {
 
 // Take exchanges the batch for that of a twin. If it was prepared there, the next Prepare is done already.
 func (e *Events) Take(twin *Events) error {
-	if e.shape != twin.shape || (e.device == nil) != (twin.device == nil) {
+	if e.shape != twin.shape || e.sorted != twin.sorted || (e.device == nil) != (twin.device == nil) {
 		return fmt.Errorf("ops: events of %+v take a batch of %+v: want a twin", e.shape, twin.shape)
 	}
 	*e, *twin = *twin, *e
 	return nil
 }
 
-// Prepare checks the events and sorts them, unless they were prepared before a Take. It allocates only when a batch has
+// Prepare checks the events, and sorts them if an operation on them wants that, unless they were prepared before a Take. It allocates only when a batch has
 // more events than any before.
 func (e *Events) Prepare() error {
 	if e.prepared {
@@ -107,6 +108,12 @@ func (e *Events) prepare() error {
 			return e.refuse(i)
 		}
 		e.device.sort(e)
+		return nil
+	}
+	if !e.sorted {
+		if i := e.outside(); i >= 0 {
+			return e.refuse(i)
+		}
 		return nil
 	}
 	e.first = e.first[:0]

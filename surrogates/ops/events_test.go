@@ -57,6 +57,7 @@ func TestEventsOrders(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		e.sorted = true
 		if e.blocks() < 2 && !narrow {
 			t.Fatalf("%d block: the test wants several", e.blocks())
 		}
@@ -126,6 +127,7 @@ func TestEventsTake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	e.sorted = true
 	twin := e.Twin()
 	for k := range 4 {
 		twin.Start, twin.Bin, twin.Synapse = append(twin.Start[:0], 0, 1, 2), append(twin.Bin[:0], int32(k), 5), append(twin.Synapse[:0], 3, 2)

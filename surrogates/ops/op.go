@@ -27,7 +27,7 @@ type Builder struct {
 	train   bool
 	chain   chain // inference: ops whose outputs share memory
 
-	keptBytes int // of a recurrent layer's states
+	keptBytes int // of what a recurrent layer keeps for the way back
 
 	device    *Device   // nil: the CPU
 	precision Precision // of products
@@ -147,6 +147,37 @@ func (b *Builder) view(o *op, part *driver.Buffer[float32]) {
 		b.held = append(b.held, r)
 	}
 }
+
+// share adds a node that is a part of another's output, in the same memory: it computes nothing.
+func (b *Builder) share(name string, whole *G.Node, from int, shape tensor.Shape) (*G.Node, error) {
+	to := from + shape.TotalSize()
+	n, err := b.apply(name, shape.Clone(), shared{}, sharedGPU, nil, nil, whole)
+	if err != nil {
+		return nil, err
+	}
+	o := n.Op().(*op)
+	if b.device == nil {
+		o.data = whole.Op().(*op).data[from:to]
+		o.out = tensor.New(tensor.WithShape(shape.Clone()...), tensor.WithBacking(o.data))
+		return n, nil
+	}
+	all, err := b.device.find(Output(whole))
+	if err != nil {
+		return nil, err
+	}
+	part, err := all.Part(from, to)
+	if err != nil {
+		return nil, fmt.Errorf("ops: %s: %w", name, err)
+	}
+	b.view(o, part)
+	return n, nil
+}
+
+type shared struct{}
+
+func (shared) run([][]float32, []float32) {}
+
+func sharedGPU([]operand, *driver.Buffer[float32]) error { return nil }
 
 // Do runs the body. The slices of inputs whose tensors are the last run's are kept: taking them anew allocates.
 func (o *op) Do(in ...G.Value) (G.Value, error) {

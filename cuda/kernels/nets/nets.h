@@ -17,6 +17,18 @@ typedef struct {
   int from, to;
   int kept; // ms that the rows of kept states have, from the stretch's first on
 } nets_scan;
+enum { RUN = 4, ELM_ROWS = 8 };
+
+// The Expressive Leaky Memory neuron's channels, and its hidden units' activation. in 0: the inputs' part of the hidden
+// units is given.
+typedef struct {
+  int in, hidden, memory, act;
+} nets_elm;
+
+// Floats: of packed weights; what a ms of a sequence keeps of hidden units and of memory; sums; room to work.
+typedef struct {
+  int64_t packed, z, y, sums, forward, backward;
+} nets_elm_sizes;
 
 // The parameters of a diagonal state space, [channels][states], log_dt and d [channels]; and their gradients.
 typedef struct {
@@ -113,6 +125,25 @@ typedef struct {
                       float *y);
   void (*spread_rows)(const float *dy, const float *given, const int32_t *at, const float *gates, int64_t rows, int top,
                       int channels, float *parts, float *dgates);
+  // branches.h
+  void (*branch_sums)(const float *value, const int32_t *first, const int32_t *at, const int32_t *bin,
+                      const int32_t *synapse, int64_t n, int time, int branches, float *u);
+  void (*branch_sums_few)(const float *value, const int32_t *first, const int32_t *at, const int32_t *bin,
+                          const int32_t *synapse, int64_t n, int time, int branches, float *u);
+  void (*branch_grads)(const float *du, const int32_t *first, const int32_t *at, const int32_t *bin,
+                       const int32_t *synapse, int64_t n, int branches, float *dvalue);
+  void (*branch_grads_few)(const float *du, const int32_t *first, const int32_t *at, const int32_t *bin,
+                           const int32_t *synapse, int64_t n, int branches, float *dvalue);
+  void (*leak)(const float *x, float keep, int64_t time, int channels, int back, float *y);
+  // elm.h
+  nets_elm_sizes (*elm_size)(nets_elm p);
+  void (*elm_pack)(nets_elm p, const float *w1, const float *b1, const float *w2, const float *b2, const float *decay,
+                   int back, float *to);
+  void (*elm_forward)(nets_elm p, const float *w, int rows, int64_t time, const float *x, float *state, float *m,
+                      float *z, float *y, float *room);
+  void (*elm_backward)(nets_elm p, const float *w, int rows, int64_t time, const float *x, const float *m,
+                       const float *dm, const float *z, const float *y, float *dx, float *sums, float *room);
+  void (*elm_gradients)(nets_elm p, const float *w1, const float *decay, const float *sums, int parts, float *d);
 } nets_table;
 
 // Products of factors rounded to bfloat16: bf16.h

@@ -17,6 +17,8 @@
 #include "layernorm.h"
 #include "attention.h"
 #include "moe.h"
+#include "branches.h"
+#include "elm.h"
 
 const nets_table TABLE = {
     .name = ISA,
@@ -69,4 +71,14 @@ const nets_table TABLE = {
     .route_grad = route_grad,
     .gather_rows = gather_rows,
     .spread_rows = spread_rows,
+    .branch_sums = branch_sums,
+    .branch_sums_few = branch_sums_few,
+    .branch_grads = branch_grads,
+    .branch_grads_few = branch_grads_few,
+    .leak = leak,
+    .elm_size = elm_size,
+    .elm_pack = elm_pack,
+    .elm_forward = elm_forward,
+    .elm_backward = elm_backward,
+    .elm_gradients = elm_gradients,
 };
