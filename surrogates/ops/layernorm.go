@@ -32,11 +32,11 @@ func (b *Builder) LayerNorm(x, gamma, beta *G.Node) (*G.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		dgamma, err := row(1).of(b, "layer norm dgamma", sums)
+		dgamma, err := b.share("layer norm dgamma", sums, c.channels, gamma.Shape())
 		if err != nil {
 			return nil, err
 		}
-		dbeta, err := row(0).of(b, "layer norm dbeta", sums)
+		dbeta, err := b.share("layer norm dbeta", sums, 0, beta.Shape())
 		return G.Nodes{dxs, dgamma, dbeta}, err
 	}
 	y := &layerNormCPU{layerNorm: c, do: (*layerNormCPU).y}
