@@ -55,9 +55,13 @@ type LossSum struct {
 	Steps                 int
 	Total, Spike, Voltage float64
 	Auxiliary             []float64
+	NotFinite             int // the first of the steps, counted from 1, whose total is not finite; 0: none
 }
 
 func (s *LossSum) add(l Loss) {
+	if d := l.Total - l.Total; d != 0 && s.NotFinite == 0 {
+		s.NotFinite = s.Steps
+	}
 	s.Total += float64(l.Total)
 	s.Spike += float64(l.Spike)
 	s.Voltage += float64(l.Voltage)
@@ -249,11 +253,11 @@ func (g *Graph) compute() error {
 func (g *Graph) Losses() (LossSum, error) {
 	sum := g.sum
 	if g.batch != nil {
-		total, terms, err := g.batch.Drain()
+		total, terms, bad, err := g.batch.Drain()
 		if err != nil {
 			return LossSum{}, fmt.Errorf("surrogates: %w", err)
 		}
-		sum.Total, sum.Spike, sum.Voltage, sum.Auxiliary = total, terms[0], terms[1], terms[2:]
+		sum.Total, sum.Spike, sum.Voltage, sum.Auxiliary, sum.NotFinite = total, terms[0], terms[1], terms[2:], bad
 	}
 	g.sum = LossSum{}
 	return sum, nil

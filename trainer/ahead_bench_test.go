@@ -88,7 +88,7 @@ func BenchmarkBatches(b *testing.B) {
 				events := 0
 				began := cpuSeconds()
 				for step := range b.N {
-					if err := l.windows(step, rows); err != nil {
+					if err := l.windows(step, 0, rows); err != nil {
 						b.Fatal(err)
 					}
 					f.fill(rows, e)

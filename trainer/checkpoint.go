@@ -69,7 +69,7 @@ type identity struct {
 }
 
 func newIdentity(spec surrogates.Spec, c Config, info traces.Info) identity {
-	c.CheckpointEvery = 0 // changes nothing that is computed
+	c.CheckpointEvery, c.TensorBoard = 0, false // change nothing that is computed
 	info.Device, info.Version = "", ""
 	spec.Name = ""
 	return identity{spec, c, info}
@@ -137,11 +137,6 @@ func writeCheckpoint(disk atomicfile.Disk, dir string, s state, who identity, ne
 			err = fmt.Errorf("trainer: checkpoint of step %d in %s: %w", s.Step, dir, err)
 		}
 	}()
-	for _, w := range net.Weights() {
-		if at := firstNonFinite(values(w)); at >= 0 {
-			return &DivergenceError{Step: s.Step, What: fmt.Sprintf("value %d of weight %q is %v", at, w.Name, values(w)[at])}
-		}
-	}
 	root := filepath.Join(dir, checkpointFolder)
 	if err := os.MkdirAll(root, 0o777); err != nil {
 		return err

@@ -13,15 +13,24 @@ import (
 // Config is the `training:` section of a configuration. Zero values of fields that have a default mean the
 // default; Fill puts them in.
 type Config struct {
-	Optimiser    string  `yaml:"optimiser,omitempty" json:"optimiser"`         // nadam (default; Dozat 2016) or adam (Kingma & Ba 2015)
+	Optimiser    string  `yaml:"optimiser,omitempty" json:"optimiser"`         // nadam (default; Dozat 2016), adam (Kingma & Ba 2015) or adamw (Loshchilov & Hutter 2019)
 	LearningRate float64 `yaml:"learning_rate,omitempty" json:"learning_rate"` // peak, > 0; default 0.002
 	Schedule     string  `yaml:"schedule,omitempty" json:"schedule"`           // constant, cosine (default), linear or steps
 	WarmUp       int     `yaml:"warm_up,omitempty" json:"warm_up"`             // steps over which the rate rises linearly from 0; 0..steps, default 0
 	FinalRate    float64 `yaml:"final_rate,omitempty" json:"final_rate"`       // cosine, linear: the last rate as a fraction of the peak, 0..1; default 0.01
 	Drops        []Drop  `yaml:"drops,omitempty" json:"drops,omitempty"`       // schedule steps: where the rate falls
 
-	Steps  int  `yaml:"steps,omitempty" json:"steps"`           // optimiser steps, > 0; default 2000
-	Batch  int  `yaml:"batch,omitempty" json:"batch"`           // windows in a step, > 0; default 16
+	// adamw: in every step weights lose this fraction of the learning rate's part of themselves, w -= rate*decay*w; >= 0,
+	// default 0.01 as PyTorch's. Synaptic weights and matrices decay; biases, norms and time constants do not.
+	WeightDecay *float64 `yaml:"weight_decay,omitempty" json:"weight_decay,omitempty"`
+
+	Steps int `yaml:"steps,omitempty" json:"steps"` // optimiser steps, > 0; default 2000
+	Batch int `yaml:"batch,omitempty" json:"batch"` // windows computed at once, > 0; default 16
+
+	// Batches whose mean gradient a step takes, > 0; default 1. Without batch normalisation 4 of 16 windows are as one of
+	// 64, in the memory of 16.
+	Accumulate int `yaml:"accumulate,omitempty" json:"accumulate,omitempty"`
+
 	Window int  `yaml:"window_ms,omitempty" json:"window_ms"`   // scored part of a window, ms, 1..duration; default 400, or the duration if shorter
 	BurnIn *int `yaml:"burn_in_ms,omitempty" json:"burn_in_ms"` // history given before it, not scored, ms, >= 0; default receptive field - 1, as much as matters; 150 where that is all of the past (Spieler et al. 2024)
 
@@ -40,6 +49,7 @@ type Config struct {
 	ShardsInMemory  int     `yaml:"shards_in_memory,omitempty" json:"shards_in_memory"`     // shards windows are drawn from at a time, > 0; default 8. Up to twice as many are held: the next ones load meanwhile
 	CheckpointEvery float64 `yaml:"checkpoint_every_s,omitempty" json:"checkpoint_every_s"` // seconds between checkpoints, > 0; default 60
 	LogEvery        int     `yaml:"log_every,omitempty" json:"log_every"`                   // steps between lines of metrics, > 0; default 20
+	TensorBoard     bool    `yaml:"tensorboard,omitempty" json:"tensorboard,omitempty"`     // write the metrics as TensorBoard's event files too
 	Seed            uint64  `yaml:"seed,omitempty" json:"seed"`                             // of the initial weights and the windows
 }
 
@@ -83,6 +93,12 @@ func (c *Config) Fill(receptiveField, duration int) {
 	if c.Precision == ops.Float32.String() { // as it is left out, so that older fits are the same
 		c.Precision = ""
 	}
+	if c.Optimiser == "adamw" && c.WeightDecay == nil {
+		c.WeightDecay = ptr(0.01)
+	}
+	if c.Accumulate == 1 { // as above
+		c.Accumulate = 0
+	}
 	def(&c.Steps, 2000)
 	def(&c.Batch, 16)
 	def(&c.Window, min(400, duration))
@@ -117,15 +133,24 @@ func def[T comparable](p *T, v T) {
 
 func ptr[T any](v T) *T { return &v }
 
+// batches is how many a step takes.
+func (c *Config) batches() int { return max(1, c.Accumulate) }
+
 // Validate checks every field that does not depend on the data set, before or after Fill; the error names the key.
 func (c *Config) Validate() error {
 	bad := func(key string, got any, want string) error {
 		return fmt.Errorf("training.%s: %v, want %s", key, got, want)
 	}
 	switch c.Optimiser {
-	case "", "nadam", "adam":
+	case "", "nadam", "adam", "adamw":
 	default:
-		return bad("optimiser", fmt.Sprintf("%q", c.Optimiser), "nadam or adam")
+		return bad("optimiser", fmt.Sprintf("%q", c.Optimiser), "nadam, adam or adamw")
+	}
+	if d := c.WeightDecay; d != nil && (!(*d >= 0) || math.IsInf(*d, 0)) {
+		return bad("weight_decay", *d, "a number not below 0")
+	}
+	if c.WeightDecay != nil && c.Optimiser != "adamw" {
+		return bad("weight_decay", *c.WeightDecay, "optimiser: adamw with it")
 	}
 	switch c.Schedule {
 	case "", "constant", "cosine", "linear", "steps":
@@ -149,7 +174,7 @@ func (c *Config) Validate() error {
 	for _, f := range []struct {
 		key   string
 		value int
-	}{{"warm_up", c.WarmUp}, {"steps", c.Steps}, {"batch", c.Batch}, {"window_ms", c.Window}, {"validate_every", c.ValidateEvery},
+	}{{"warm_up", c.WarmUp}, {"steps", c.Steps}, {"batch", c.Batch}, {"accumulate", c.Accumulate}, {"window_ms", c.Window}, {"validate_every", c.ValidateEvery},
 		{"validation_samples", c.ValidationSamples}, {"patience", c.Patience}, {"shards_in_memory", c.ShardsInMemory}, {"log_every", c.LogEvery}} {
 		if f.value < 0 {
 			return bad(f.key, f.value, "not below 0")

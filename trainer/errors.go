@@ -19,16 +19,6 @@ func (e *InterruptedError) Error() string {
 
 func (e *InterruptedError) Unwrap() error { return e.Err }
 
-// DivergenceError says that a fit left the finite numbers. The last checkpoint before it is kept.
-type DivergenceError struct {
-	Step int    // optimiser steps done before
-	What string // what is not finite
-}
-
-func (e *DivergenceError) Error() string {
-	return fmt.Sprintf("trainer: training diverged at step %d: %s: lower training.learning_rate or set training.gradient_clip", e.Step, e.What)
-}
-
 // MismatchError says that what is to be resumed was started from something else.
 type MismatchError struct {
 	Path         string // of what is there

@@ -80,18 +80,22 @@ type run struct {
 	graph  *surrogates.Graph
 	gpu    *ops.Device // nil: the CPU
 	load   *loader
-	fill   *filler
+	fill   func() *filler
+	ahead  *ahead      // nil where episodes lie on the GPU
+	train  episodes    // the training split
 	check  *validation // nil without a validation split
 	log    *metrics
 	st     state
 	best   [][]float32 // weights of st.Best
 	params []*tensor.Dense
 
-	rows    []window
-	list    []ops.Window // the same, of episodes that lie on the GPU; nil where batches are sent
+	rows    []window     // of a batch of episodes that lie on the GPU
+	list    []ops.Window // the same, nil where batches are sent
 	started time.Time
 	before  float64 // seconds of earlier runs
 	logged  float64 // wall seconds at the last line of metrics
+	stepped float64 // seconds of steps since then
+	waited  float64 // of them, for the loader
 	running float64 // mean loss, decaying
 	speed   float64 // bio-seconds per second, decaying
 	saved   time.Time
@@ -221,8 +225,8 @@ func finished(dir string, who identity) (*FitResult, error) {
 	return &FitResult{Description: *d, Dir: dir, Stopped: d.Steps < d.Config.Steps}, nil
 }
 
-// build makes the parts and goes to where the last checkpoint was.
-func (r *run) build(ctx context.Context, src source) error {
+// assemble makes the parts that train.
+func (r *run) assemble(ctx context.Context, src source) error {
 	train, err := split(src, "train", r.c.Loss.AuxiliaryNames()...)
 	if err != nil {
 		return err
@@ -239,7 +243,8 @@ func (r *run) build(ctx context.Context, src source) error {
 	if r.load, err = newLoader(train, c); err != nil {
 		return err
 	}
-	r.fill = newFiller(r.norm, aux, c.Batch, *c.BurnIn, c.Window, info.Duration)
+	r.train = train
+	r.fill = func() *filler { return newFiller(r.norm, aux, c.Batch, *c.BurnIn, c.Window, info.Duration) }
 	r.rows = make([]window, c.Batch)
 	if r.o.GPU != nil {
 		if r.gpu, err = ops.OpenDevice(r.o.GPU, ops.DeviceOptions{}); err != nil {
@@ -253,19 +258,32 @@ func (r *run) build(ctx context.Context, src source) error {
 	if r.graph, err = r.net.Graph(g); err != nil {
 		return fmt.Errorf("trainer: %w", err)
 	}
-	so := ops.SolverOptions{ClipNorm: c.GradientClip, Threads: r.o.Threads, Device: r.gpu}
+	so := ops.SolverOptions{ClipNorm: c.GradientClip, Threads: r.o.Threads, Device: r.gpu, WeightDecay: -1}
+	if c.WeightDecay != nil && *c.WeightDecay > 0 {
+		so.WeightDecay = *c.WeightDecay
+	}
 	if so.ClipNorm == 0 {
 		so.ClipNorm = math.MaxFloat32 // never clips, but the norm is measured
 	}
 	for _, w := range r.net.Weights() {
 		if w.Trainable {
-			so.Names = append(so.Names, w.Name)
+			so.Names, so.Decays = append(so.Names, w.Name), append(so.Decays, w.Decays())
 			r.params = append(r.params, w.Value)
 		}
 	}
 	if r.solver, err = ops.NewSolver(c.Optimiser, so); err != nil {
 		return fmt.Errorf("trainer: %w", err)
 	}
+	return nil
+}
+
+// build makes the parts, goes to where the last checkpoint was and opens the metrics.
+func (r *run) build(ctx context.Context, src source) error {
+	if err := r.assemble(ctx, src); err != nil {
+		return err
+	}
+	c := &r.c
+	var err error
 	if r.check, err = newValidation(src, r.net, r.norm, c, r.o.Threads, r.gpu); err != nil {
 		return err
 	}
@@ -282,7 +300,7 @@ func (r *run) build(ctx context.Context, src source) error {
 			}
 		}
 	}
-	if err := r.reside(ctx, train, aux); err != nil {
+	if err := r.feed(ctx); err != nil {
 		return err
 	}
 	if r.log, err = openMetrics(r.o.OutDir, keep); err != nil {
@@ -290,6 +308,17 @@ func (r *run) build(ctx context.Context, src source) error {
 	}
 	r.started, r.saved = time.Now(), time.Now()
 	r.before, r.logged = r.st.Seconds, r.st.Seconds
+	return nil
+}
+
+// feed lets the batches come.
+func (r *run) feed(ctx context.Context) error {
+	if err := r.reside(ctx); err != nil {
+		return err
+	}
+	if r.list == nil {
+		r.ahead = newAhead(r.load, &r.c, r.st.Step, r.graph.Events(), r.fill)
+	}
 	return nil
 }
 
@@ -305,6 +334,9 @@ func setPrior(net *surrogates.Network, rate float64) {
 }
 
 func (r *run) close() (first error) {
+	if r.ahead != nil {
+		r.ahead.close()
+	}
 	if r.load != nil {
 		r.load.wait()
 	}
@@ -388,5 +420,5 @@ func (r *run) seconds() float64 { return r.before + time.Since(r.started).Second
 
 // bioSeconds is the scored neuron time of so many steps.
 func (r *run) bioSeconds(steps int) float64 {
-	return float64(steps) * float64(r.c.Batch) * float64(r.c.Window) / 1000
+	return float64(steps) * float64(r.c.Batch) * float64(r.c.batches()) * float64(r.c.Window) / 1000
 }

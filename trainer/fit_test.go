@@ -112,6 +112,7 @@ func outputOf(t testing.TB, dir string) output {
 			t.Fatalf("metrics: %q: %v", line, err)
 		}
 		delete(m, "wall_seconds")
+		delete(m, "loader_wait")
 		delete(m, "bio_seconds_per_second")
 		k, _ := json.Marshal(m)
 		o.metrics += string(k) + "\n"

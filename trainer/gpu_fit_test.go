@@ -261,3 +261,72 @@ func TestSweepOnGPU(t *testing.T) {
 		}
 	}
 }
+
+// Losses are looked at every 7 steps on a GPU, but a divergence there names the step and the batch that the CPU names.
+func TestDivergenceOnGPU(t *testing.T) {
+	if !lab.Within(t, "", false) {
+		return
+	}
+	gpu := openFake(t)
+	for _, c := range []struct {
+		name   string
+		change func(*Config)
+	}{
+		{"a gradient", func(*Config) {}},
+		{"several batches", func(c *Config) { c.Batch, c.Accumulate = 2, 2 }},
+		{"a loss before any gradient", func(c *Config) { c.Loss.Spike, c.Loss.Voltage = ptr(0.0), ptr(1.0) }},
+	} {
+		o := quick()
+		o.Config.LearningRate, o.Config.Schedule, o.Config.CheckpointEvery, o.Config.Steps, o.Config.Batch, o.Config.Window = 1e30, "constant", 1e9, 30, 4, 100
+		c.change(&o.Config)
+		o.DataDir, o.OutDir = small().write(t), filepath.Join(t.TempDir(), "cpu")
+		cpu := diverging(t, o)
+		for _, stream := range []bool{false, true} {
+			o.OutDir, o.GPU, o.stream = filepath.Join(t.TempDir(), "gpu"), gpu, stream
+			d := diverging(t, o)
+			if d.Step != cpu.Step || d.Step == 0 {
+				t.Errorf("%s: diverged at step %d, on the CPU at %d", c.name, d.Step, cpu.Step)
+			}
+			for _, w := range cpu.Batch {
+				if !slices.Contains(d.Batch, w) {
+					t.Errorf("%s: the GPU does not name %+v", c.name, w)
+				}
+			}
+		}
+	}
+}
+
+// Several batches a step on the GPU are one large one there.
+func TestAccumulateOnGPU(t *testing.T) {
+	if !lab.Within(t, "", false) {
+		return
+	}
+	gpu, data := openFake(t), small().write(t)
+	var told [3][]float64
+	var kept [3][][]float32
+	for i, c := range [][2]int{{6, 1}, {2, 3}, {2, 3}} {
+		o := plain()
+		o.Config.Batch, o.Config.Accumulate, o.Config.Steps, o.Config.Window = c[0], c[1], 30, 60
+		o.DataDir, o.OutDir, o.GPU, o.stream = data, filepath.Join(t.TempDir(), "fit"), gpu, i == 2
+		mustFit(t, o)
+		told[i], kept[i] = losses(t, o.OutDir), weightsOf(t, o.OutDir)
+	}
+	for i, w := range kept[0] {
+		if !slices.Equal(kept[1][i], kept[2][i]) {
+			t.Errorf("weights %d differ between a split that is sent and one that lies on the GPU", i)
+		}
+		for j, x := range w { // 30 steps of Adam on float32 sums in another order
+			if math.Abs(float64(x-kept[1][i][j])) > 1e-3 {
+				t.Fatalf("weight %d of %d is %v, of several batches %v", j, i, x, kept[1][i][j])
+			}
+		}
+	}
+	if len(told[0]) != 5 || len(told[1]) != 5 {
+		t.Fatalf("%d and %d lines of losses", len(told[0]), len(told[1]))
+	}
+	for i, x := range told[0] {
+		if math.Abs(x-told[1][i]) > 1e-4*x {
+			t.Errorf("line %d: loss %v, of several batches %v", i, x, told[1][i])
+		}
+	}
+}

@@ -4,12 +4,10 @@ package trainer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"neq/cuda/driver"
@@ -160,24 +158,4 @@ func TestOpenGPUsWithoutOne(t *testing.T) {
 	if _, _, err := OpenGPUs(t.Context(), "cuda"); err == nil {
 		t.Error("cuda fell back")
 	}
-}
-
-// losses are those of a fit's metrics.
-func losses(t *testing.T, dir string) []float64 {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, metricsFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []float64
-	for line := range strings.Lines(string(text)) {
-		var m metric
-		if err := json.Unmarshal([]byte(line), &m); err != nil {
-			t.Fatal(err)
-		}
-		if m.Loss != nil {
-			list = append(list, *m.Loss)
-		}
-	}
-	return list
 }

@@ -22,7 +22,7 @@ type window struct {
 type loader struct {
 	data  episodes
 	seed  uint64
-	batch int
+	batch int // windows in a step
 	size  int // of a window, ms
 
 	group   int   // shards in a group
@@ -57,7 +57,7 @@ func newLoader(data episodes, c *Config) (*loader, error) {
 	}
 	from, to := data.shards()
 	l := &loader{
-		data: data, seed: c.Seed, batch: c.Batch, size: c.Window,
+		data: data, seed: c.Seed, batch: c.Batch * c.batches(), size: c.Window,
 		group: min(c.ShardsInMemory, to-from),
 		cuts:  data.info.Duration / c.Window,
 		index: -1, next: -1, pass: ^uint64(0),
@@ -161,14 +161,14 @@ func (l *loader) wait() {
 	}
 }
 
-// windows fills dst, one window a row, with those of a step.
-func (l *loader) windows(step int, dst []window) error {
+// windows fills dst, one window a row, with those of a step from one on.
+func (l *loader) windows(step, from int, dst []window) error {
 	g := int64(step / l.steps)
 	if err := l.enter(g); err != nil {
 		return err
 	}
 	n := len(l.samples) * l.cuts
-	at := (step % l.steps) * l.batch
+	at := (step%l.steps)*l.batch + from
 	for row := range dst {
 		pass := uint64(g)<<32 | uint64((at+row)/n)
 		if pass != l.pass {

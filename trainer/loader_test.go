@@ -36,7 +36,7 @@ type key struct{ sample, start int }
 func windowsOf(t testing.TB, l *loader, step int) []key {
 	t.Helper()
 	rows := make([]window, l.batch)
-	if err := l.windows(step, rows); err != nil {
+	if err := l.windows(step, 0, rows); err != nil {
 		t.Fatal(err)
 	}
 	var out []key
@@ -112,7 +112,7 @@ func TestMemoryIsBoundedByShards(t *testing.T) {
 	l, _ := loaderOf(t, src, nil)
 	rows := make([]window, l.batch)
 	for step := range 5 * l.steps {
-		if err := l.windows(step, rows); err != nil {
+		if err := l.windows(step, 0, rows); err != nil {
 			t.Fatal(err)
 		}
 		if len(l.now) > 2 {
@@ -251,7 +251,7 @@ func TestFillAllocates(t *testing.T) {
 	rows := make([]window, c.Batch)
 	step := 0
 	n := testing.AllocsPerRun(l.steps-2, func() {
-		if err := l.windows(step, rows); err != nil {
+		if err := l.windows(step, 0, rows); err != nil {
 			t.Fatal(err)
 		}
 		f.fill(rows, e)
@@ -274,13 +274,13 @@ func BenchmarkLoader(b *testing.B) {
 	f := newFiller(Normalisation{SD: 1}, nil, c.Batch, 79, c.Window, syn.duration)
 	e := &ops.Events{}
 	rows := make([]window, c.Batch)
-	if err := l.windows(0, rows); err != nil {
+	if err := l.windows(0, 0, rows); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := range b.N {
-		if err := l.windows(i, rows); err != nil {
+		if err := l.windows(i, 0, rows); err != nil {
 			b.Fatal(err)
 		}
 		f.fill(rows, e)

@@ -7,7 +7,8 @@ import (
 	"math"
 	"time"
 
-	"neq/cuda/driver"
+	"neq/surrogates"
+	"neq/surrogates/ops"
 )
 
 // loop runs the steps that are left. Every decision depends on r.st alone, so that a resumed fit takes the same ones.
@@ -53,34 +54,41 @@ func (r *run) dueValidation() bool {
 // step is one optimiser step and what is written of it.
 func (r *run) step() error {
 	began := time.Now()
+	waited := r.waiting()
 	step := r.st.Step
-	if err := r.load.windows(step, r.rows); err != nil {
-		return err
-	}
-	if r.gpu != nil {
-		return r.queue(step, began)
-	}
-	r.fill.fill(r.rows, r.graph.Events())
-	loss, err := r.graph.Run(&r.fill.target, r.c.Weights(step))
-	if err != nil {
-		return fmt.Errorf("trainer: step %d: %w", step, err)
-	}
-	if v := float64(loss.Total); math.IsNaN(v) || math.IsInf(v, 0) {
-		return &DivergenceError{Step: step, What: fmt.Sprintf("the loss is %v", loss.Total)}
-	}
-	rate := r.c.Rate(step)
-	if err := r.solver.Step(r.params, r.graph.Gradients(), rate); err != nil {
-		return fmt.Errorf("trainer: step %d: %w", step, err)
-	}
-	norm := r.solver.GradientNorm()
-	if math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return &DivergenceError{Step: step, What: fmt.Sprintf("the gradient's norm is %v", norm)}
+	rate, weights := r.c.Rate(step), r.c.Weights(step)
+	var now lossSum
+	for part := range r.c.batches() {
+		if err := r.batch(step, part, weights, &now); err != nil {
+			return err
+		}
+		var err error
+		if part < r.c.batches()-1 {
+			err = r.solver.Accumulate(r.params, r.graph.Gradients())
+		} else {
+			err = r.solver.Step(r.params, r.graph.Gradients(), rate)
+		}
+		if err != nil {
+			return r.unsolved(step, err)
+		}
 	}
 	r.st.Step++
-	r.st.Sum.add(loss, norm)
-	r.running = decay(r.running, float64(loss.Total), 0.02)
+	if r.gpu == nil {
+		now.mean()
+		now.Norm = r.solver.GradientNorm()
+		r.st.Sum.add(now)
+		r.running = decay(r.running, now.Total, 0.02)
+	}
+	r.waited += (r.waiting() - waited).Seconds()
 	r.speed = decay(r.speed, r.bioSeconds(1)/max(1e-9, time.Since(began).Seconds()), 0.05)
-	if r.st.Step%r.c.LogEvery == 0 || r.st.Step == r.c.Steps {
+	due := r.st.Step%r.c.LogEvery == 0 || r.st.Step == r.c.Steps
+	if due {
+		if err := r.drain(); err != nil {
+			return err
+		}
+	}
+	r.stepped += time.Since(began).Seconds()
+	if due {
 		if err := r.logLoss(rate); err != nil {
 			return err
 		}
@@ -89,67 +97,79 @@ func (r *run) step() error {
 	return nil
 }
 
-// queue is a step on the GPU: nothing waits for it, and its loss is looked at when a line of metrics is due.
-func (r *run) queue(step int, began time.Time) error {
-	var err error
+// waiting is how long the trainer has waited for batches.
+func (r *run) waiting() time.Duration {
+	if r.ahead == nil {
+		return 0
+	}
+	return r.ahead.waited
+}
+
+// batch computes the gradients of a step's batch. On the GPU it is queued: nothing waits for it, and its loss is looked
+// at when a line of metrics is due.
+func (r *run) batch(step, part int, w surrogates.LossWeights, sum *lossSum) error {
 	if r.list != nil {
-		err = r.graph.QueueWindows(r.place(), r.c.Weights(step))
+		if err := r.load.windows(step, part*r.c.Batch, r.rows); err != nil {
+			return err
+		}
+		if err := r.graph.QueueWindows(r.place(), w); err != nil {
+			return fmt.Errorf("trainer: step %d: %w", step, err)
+		}
+		return nil
+	}
+	f, err := r.ahead.next()
+	if err != nil {
+		return err
+	}
+	defer r.ahead.giveBack(f)
+	if err := r.graph.Events().Take(f.events); err != nil {
+		return fmt.Errorf("trainer: step %d: %w", step, err)
+	}
+	if r.gpu != nil {
+		err = r.graph.Queue(&f.fill.target, w)
 	} else {
-		r.fill.fill(r.rows, r.graph.Events())
-		err = r.graph.Queue(&r.fill.target, r.c.Weights(step))
+		var loss surrogates.Loss
+		loss, err = r.graph.Run(&f.fill.target, w)
+		if err == nil && !finite(float64(loss.Total)) {
+			return r.diverged(step, part, fmt.Sprintf("the loss is %v", loss.Total), r.graph)
+		}
+		sum.batch(loss)
 	}
 	if err != nil {
 		return fmt.Errorf("trainer: step %d: %w", step, err)
 	}
-	rate := r.c.Rate(step)
-	if err := r.solver.Step(r.params, r.graph.Gradients(), rate); err != nil {
-		var lost *driver.Error
-		if errors.As(err, &lost) {
-			return fmt.Errorf("trainer: step %d: %w", step, err)
-		}
-		return &DivergenceError{Step: step, What: err.Error()}
-	}
-	r.st.Step++
-	r.speed = decay(r.speed, r.bioSeconds(1)/max(1e-9, time.Since(began).Seconds()), 0.05)
-	if r.st.Step%r.c.LogEvery == 0 || r.st.Step == r.c.Steps {
-		if err := r.drain(); err != nil {
-			return err
-		}
-		if err := r.logLoss(rate); err != nil {
-			return err
-		}
-	}
-	r.tell(false)
 	return nil
 }
 
 // drain waits for the steps on the GPU and adds up their losses.
 func (r *run) drain() error {
+	if r.gpu == nil {
+		return nil
+	}
 	sum, err := r.graph.Losses()
 	if err != nil {
 		return fmt.Errorf("trainer: step %d: %w", r.st.Step, err)
 	}
+	steps := sum.Steps / r.c.batches()
 	norms, err := r.solver.GradientNorms()
-	if err != nil {
-		return fmt.Errorf("trainer: step %d: %w", r.st.Step, err)
+	var stopped *ops.NotFiniteError
+	if bad := sum.NotFinite - 1; bad >= 0 { // perhaps in a later step than the solver's, which then tells of more
+		at := r.st.Step - steps + bad/r.c.batches()
+		if !errors.As(err, &stopped) || at < int(stopped.Step) {
+			return r.diverged(at, bad%r.c.batches(), "the loss is not finite", nil)
+		}
 	}
-	if sum.Steps == 0 {
+	if err != nil {
+		return r.unsolved(r.st.Step, err)
+	}
+	if steps == 0 {
 		return nil
 	}
-	mean := sum.Total / float64(sum.Steps)
-	if math.IsNaN(mean) || math.IsInf(mean, 0) || math.IsNaN(norms) || math.IsInf(norms, 0) {
-		return &DivergenceError{Step: r.st.Step - sum.Steps, What: fmt.Sprintf("within %d steps from here the loss is %v, the gradient's norm %v", sum.Steps, mean, norms)}
-	}
-	s := &r.st.Sum
-	s.Steps += sum.Steps
-	s.Total, s.Spike, s.Voltage, s.Norm = s.Total+sum.Total, s.Spike+sum.Spike, s.Voltage+sum.Voltage, s.Norm+norms
-	if s.Auxiliary == nil && len(sum.Auxiliary) > 0 {
-		s.Auxiliary = make([]float64, len(sum.Auxiliary))
-	}
-	for i, v := range sum.Auxiliary {
-		s.Auxiliary[i] += v
-	}
-	r.running = decay(r.running, mean, 1-math.Pow(0.98, float64(sum.Steps)))
+	now := lossSum{Total: sum.Total, Spike: sum.Spike, Voltage: sum.Voltage, Auxiliary: sum.Auxiliary, Steps: r.c.batches()}
+	now.mean()
+	now.Steps, now.Norm = steps, norms
+	r.st.Sum.add(now)
+	r.running = decay(r.running, now.Total/float64(steps), 1-math.Pow(0.98, float64(steps)))
 	return nil
 }
 
@@ -165,7 +185,8 @@ func (r *run) logLoss(rate float64) error {
 	m := r.st.Sum.metric(r.st.Step, rate)
 	now := r.seconds()
 	m.Seconds, m.BioPerSecond = now, r.bioSeconds(r.st.Sum.Steps)/max(1e-9, now-r.logged)
-	r.st.Sum, r.logged = lossSum{}, now
+	m.Waited = r.waited / max(1e-9, r.stepped)
+	r.st.Sum, r.logged, r.stepped, r.waited = lossSum{}, now, 0, 0
 	return r.log.write(m)
 }
 
@@ -177,7 +198,7 @@ func (r *run) validate(ctx context.Context) error {
 	}
 	res, err := scorer.Result()
 	if err != nil { // the neuron's side was checked when it was written
-		return &DivergenceError{Step: r.st.Step, What: fmt.Sprintf("a prediction is no number (%v)", err)}
+		return r.unsound(fmt.Sprintf("a prediction is no number (%v)", err))
 	}
 	m := validationMetric(r.st.Step, res)
 	m.Seconds = r.seconds()
@@ -221,6 +242,11 @@ func (r *run) checkpoint() error {
 		return err
 	}
 	r.st.MetricsBytes = r.log.bytes
+	for _, w := range r.net.Weights() {
+		if at := firstNonFinite(values(w)); at >= 0 {
+			return r.unsound(fmt.Sprintf("value %d of weight %q is %v", at, w.Name, values(w)[at]))
+		}
+	}
 	if err := writeCheckpoint(r.o.disk, r.o.OutDir, r.st, r.who, r.net, r.solver, r.best); err != nil {
 		return err
 	}

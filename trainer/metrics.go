@@ -12,7 +12,7 @@ import (
 )
 
 // metric is a line of metrics.jsonl: either the mean training loss since the last such line, or a validation. All
-// but the last two fields are the same whenever and wherever a fit runs.
+// but the last three fields are the same whenever and wherever a fit runs.
 type metric struct {
 	Step         int       `json:"step"` // optimiser steps done
 	Loss         *float64  `json:"loss,omitempty"`
@@ -28,6 +28,7 @@ type metric struct {
 	ExplainedVariance *float64 `json:"validation_explained_variance,omitempty"`
 
 	BioPerSecond float64 `json:"bio_seconds_per_second,omitempty"` // neuron time trained on per wall clock, since the last line
+	Waited       float64 `json:"loader_wait,omitempty"`            // fraction of the steps' time spent waiting for batches, since the last line
 	Seconds      float64 `json:"wall_seconds"`                     // since the start, over all resumes
 }
 
@@ -41,17 +42,36 @@ type lossSum struct {
 	Auxiliary []float64 `json:"auxiliary,omitempty"`
 }
 
-func (s *lossSum) add(l surrogates.Loss, norm float64) {
-	s.Steps++
-	s.Total += float64(l.Total)
-	s.Spike += float64(l.Spike)
-	s.Voltage += float64(l.Voltage)
-	s.Norm += norm
-	if s.Auxiliary == nil && len(l.Auxiliary) > 0 {
-		s.Auxiliary = make([]float64, len(l.Auxiliary))
+// batch adds the losses of a batch, counted as a step.
+func (s *lossSum) batch(l surrogates.Loss) {
+	t := lossSum{Steps: 1, Total: float64(l.Total), Spike: float64(l.Spike), Voltage: float64(l.Voltage)}
+	for _, v := range l.Auxiliary {
+		t.Auxiliary = append(t.Auxiliary, float64(v))
 	}
-	for i, v := range l.Auxiliary {
-		s.Auxiliary[i] += float64(v)
+	s.add(t)
+}
+
+// add adds other sums.
+func (s *lossSum) add(o lossSum) {
+	s.Steps += o.Steps
+	s.Total += o.Total
+	s.Spike += o.Spike
+	s.Voltage += o.Voltage
+	s.Norm += o.Norm
+	if s.Auxiliary == nil && len(o.Auxiliary) > 0 {
+		s.Auxiliary = make([]float64, len(o.Auxiliary))
+	}
+	for i, v := range o.Auxiliary {
+		s.Auxiliary[i] += v
+	}
+}
+
+// mean makes the losses of Steps batches those of one step.
+func (s *lossSum) mean() {
+	n := float64(s.Steps)
+	s.Total, s.Spike, s.Voltage, s.Steps = s.Total/n, s.Spike/n, s.Voltage/n, 1
+	for i := range s.Auxiliary {
+		s.Auxiliary[i] /= n
 	}
 }
 

@@ -27,12 +27,16 @@ func (o outline) Shard(k int) (*traces.Shard, error) {
 
 // reside puts the training split on the GPU, from where the steps take their batches, if it fits and the steps to come
 // look at as many ms as it has; otherwise batches are sent as they are needed. The steps compute the same bits.
-func (r *run) reside(ctx context.Context, train episodes, aux []int) error {
+func (r *run) reside(ctx context.Context) error {
 	if r.gpu == nil || r.o.stream {
 		return nil
 	}
-	c, duration := &r.c, train.info.Duration
-	if float64(c.Steps-r.st.Step)*float64(c.Batch)*float64(*c.BurnIn+c.Window) < float64(train.count)*float64(duration) {
+	c, train, duration := &r.c, r.train, r.train.info.Duration
+	aux, err := recorded(train.info, c.Loss.AuxiliaryNames())
+	if err != nil {
+		return err
+	}
+	if float64(c.Steps-r.st.Step)*float64(c.Batch)*float64(c.batches())*float64(*c.BurnIn+c.Window) < float64(train.count)*float64(duration) {
 		return nil
 	}
 	free, err := r.gpu.Free()

@@ -63,7 +63,7 @@ func (b *Builder) NewDeviceBatch(e *Events, s *Scores) (*DeviceBatch, error) {
 	q := &DeviceBatch{d: b.device, e: e, scores: s, captured: map[run]*capture{}}
 	b.batch = q
 	var err error
-	if q.sums, err = driver.Alloc[float64](q.d.c, 3*len(s.Terms)); err != nil {
+	if q.sums, err = driver.Alloc[float64](q.d.c, lossRows*len(s.Terms)); err != nil {
 		return nil, fmt.Errorf("ops: %w", err)
 	}
 	if err = q.sums.Zero(q.d.queue); err != nil {
@@ -290,6 +290,10 @@ func (q *DeviceBatch) forget(f *feed) {
 	}
 }
 
+// lossRows are what loss_sums keeps of every head: the last run's sum, and of the runs since the last Drain their sum, the
+// weighted one, their number and the first that was not finite.
+const lossRows = 5
+
 // lossSums queues the sums of the loss's terms.
 func (q *DeviceBatch) lossSums(y *driver.Buffer[float32]) error {
 	s, d := q.scores, q.d
@@ -300,7 +304,7 @@ func (q *DeviceBatch) lossSums(y *driver.Buffer[float32]) error {
 
 // Loss waits for the last run and gives its weighted loss, leaving the terms in the scores.
 func (q *DeviceBatch) Loss() (float32, error) {
-	sums := make([]float64, 3*len(q.scores.Terms))
+	sums := make([]float64, lossRows*len(q.scores.Terms))
 	if err := q.sums.Read(q.d.queue, sums); err != nil {
 		return 0, fmt.Errorf("ops: %w", err)
 	}
@@ -308,26 +312,29 @@ func (q *DeviceBatch) Loss() (float32, error) {
 }
 
 // Drain waits for what is queued and gives the sums, over the runs since the last Drain, of the weighted loss and of
-// its terms.
-func (q *DeviceBatch) Drain() (total float64, terms []float64, err error) {
+// its terms. bad is the first of those runs, counted from 1, whose loss was not finite, 0 where there is none.
+func (q *DeviceBatch) Drain() (total float64, terms []float64, bad int, err error) {
 	heads := len(q.scores.Terms)
-	sums := make([]float64, 3*heads)
+	sums := make([]float64, lossRows*heads)
 	if err = q.sums.Read(q.d.queue, sums); err == nil {
 		var past *driver.Buffer[float64]
-		if past, err = q.sums.Part(heads, 3*heads); err == nil {
+		if past, err = q.sums.Part(heads, lossRows*heads); err == nil {
 			err = past.Zero(q.d.queue)
 		}
 	}
 	if err != nil {
-		return 0, nil, fmt.Errorf("ops: %w", err)
+		return 0, nil, 0, fmt.Errorf("ops: %w", err)
 	}
 	bins := float64(q.scores.Batch * (q.scores.Time - q.scores.BurnIn))
 	terms = sums[heads : 2*heads]
 	for h := range terms {
 		terms[h] /= bins
 		total += sums[2*heads+h] / bins
+		if b := int(sums[4*heads+h]); b > 0 && (bad == 0 || b < bad) {
+			bad = b
+		}
 	}
-	return total, terms, nil
+	return total, terms, bad, nil
 }
 
 func (s *slot) free() (err error) {

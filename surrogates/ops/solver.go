@@ -187,8 +187,18 @@ func (s *Solver) run(w work) {
 	s.team.run(len(s.pieces), s)
 }
 
+// NotFiniteError says that a step was not made because of its gradients.
+type NotFiniteError struct {
+	Name string // of the first parameter whose gradient is not finite
+	Step uint64 // counted from 1
+}
+
+func (e *NotFiniteError) Error() string {
+	return fmt.Sprintf("ops: solver: the gradient of %s is not finite at step %d: lower the learning rate or the clip norm", e.Name, e.Step)
+}
+
 func (s *Solver) notFinite(param int, step uint64) error {
-	return fmt.Errorf("ops: solver: the gradient of %s is not finite at step %d: lower the learning rate or the clip norm", s.name(param), step)
+	return &NotFiniteError{s.name(param), step}
 }
 
 // advance counts a step and sets its constants.

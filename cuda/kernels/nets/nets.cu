@@ -173,12 +173,15 @@ KERNEL(loss_sums, const float *, y, const float *, target, const float *, weight
        unsigned, rows, unsigned, heads, unsigned, time, unsigned, burn_in) {
   NEEDS(y, (int64_t)rows * heads);
   NEEDS(target, (int64_t)rows * heads);
-  NEEDS(sums, 3 * heads);
+  NEEDS(sums, 5 * heads);
   float slope;
   SUM_ROWS(rows, heads, loss_f(y, target, row, column, rows, heads, time, burn_in, &slope), {
+    double counts = weight[column] != 0 ? weight[column] * total : 0; // what counts nothing may be NaN
     sums[column] = total;
     sums[heads + column] += total;
-    sums[2 * heads + column] += weight[column] != 0 ? weight[column] * total : 0; // what counts nothing may be NaN
+    sums[2 * heads + column] += counts;
+    sums[3 * heads + column] += 1;
+    if (counts - counts != 0 && sums[4 * heads + column] == 0) sums[4 * heads + column] = sums[3 * heads + column];
   })
 }
 
