@@ -276,7 +276,7 @@ func readCheckpoint(dir string, want identity, net *surrogates.Network, solver *
 
 func readState(at string, want identity, net *surrogates.Network, solver *ops.Solver) (*state, [][]float32, error) {
 	path := filepath.Join(at, stateFile)
-	b, err := os.ReadFile(path)
+	b, err := readBounded(path, maxJSON)
 	if err != nil {
 		return nil, nil, fmt.Errorf("trainer: %w", err)
 	}
@@ -285,7 +285,7 @@ func readState(at string, want identity, net *surrogates.Network, solver *ops.So
 		return nil, nil, fmt.Errorf("trainer: %s is damaged: %w", path, err)
 	}
 	if s.Format != stateFormat {
-		return nil, nil, fmt.Errorf("trainer: %s has format %d, this version reads %d", path, s.Format, stateFormat)
+		return nil, nil, fmt.Errorf("trainer: %s has format %d, this version reads %d: use the version that wrote it, or start again with --overwrite", path, s.Format, stateFormat)
 	}
 	if got := s.sum(); got != s.Checksum {
 		return nil, nil, fmt.Errorf("trainer: %s: checksum %.8s.., want %.8s..: it is damaged", path, got, s.Checksum)

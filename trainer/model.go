@@ -2,15 +2,12 @@ package trainer
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"neq/data/traces"
 	"neq/internal/atomicfile"
@@ -32,6 +29,7 @@ type Description struct {
 	Title          string               `json:"title"`
 	Spec           surrogates.Spec      `json:"spec"`
 	Inputs         int                  `json:"inputs"`
+	Step           float64              `json:"time_step_ms"`
 	Synapses       []traces.SynapseInfo `json:"synapses"`            // groups, in the order of the inputs
 	Auxiliary      []string             `json:"auxiliary,omitempty"` // recorded variables the auxiliary heads predict
 	Parameters     int                  `json:"parameters"`
@@ -55,31 +53,8 @@ type Description struct {
 // modelFormat is the version of model.json this package writes and reads.
 const modelFormat = 1
 
-// fileSum is a file's length and SHA-256.
-type fileSum struct {
-	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256"`
-}
-
-func sumOf(b []byte) fileSum {
-	h := sha256.Sum256(b)
-	return fileSum{int64(len(b)), hex.EncodeToString(h[:])}
-}
-
-// readSummed reads a file whose length and checksum are known.
-func readSummed(path string, want fileSum) ([]byte, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("trainer: %w", err)
-	}
-	switch got := sumOf(b); {
-	case got.Bytes != want.Bytes:
-		return nil, fmt.Errorf("trainer: %s has %d bytes, want %d: it is truncated or not the file that was written", path, got.Bytes, want.Bytes)
-	case got.SHA256 != want.SHA256:
-		return nil, fmt.Errorf("trainer: %s: checksum %.8s.., want %.8s..: it is damaged", path, got.SHA256, want.SHA256)
-	}
-	return b, nil
-}
+// timeStep is what a surrogate's step and a value of soma_v span, ms.
+const timeStep = 1.0
 
 // Model is a fitted surrogate.
 type Model struct {
@@ -89,7 +64,7 @@ type Model struct {
 
 // newModel describes a network over a data set's inputs.
 func newModel(net *surrogates.Network, info traces.Info, norm Normalisation) *Model {
-	d := Description{Format: modelFormat, Title: net.Spec().Title(), Spec: net.Spec(), Inputs: net.Inputs(), Synapses: info.Synapses,
+	d := Description{Format: modelFormat, Title: net.Spec().Title(), Spec: net.Spec(), Inputs: net.Inputs(), Step: timeStep, Synapses: info.Synapses,
 		Parameters: net.Parameters(), Synaptic: net.SynapticParameters(), ReceptiveField: net.ReceptiveField(), Normalisation: norm, Data: info}
 	d.Core = d.Parameters - d.Synaptic
 	d.MACs, d.State = net.Cost(norm.InputRate * float64(d.Inputs) / 1000)
@@ -107,30 +82,37 @@ func Load(dir string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.Data.Inputs != d.Inputs {
-		return nil, fmt.Errorf("trainer: %s: inputs %d, while its data set has %d", filepath.Join(dir, modelFile), d.Inputs, d.Data.Inputs)
-	}
-	size, err := d.Spec.Size(d.Inputs)
-	if err == nil && size > int64(len(b))/4 { // before memory is taken for what a file merely claims
-		err = fmt.Errorf("a network of %d weights, while %s has room for %d", size, weightsFile, len(b)/4)
-	}
+	net, err := d.network(path, b)
 	if err != nil {
-		return nil, fmt.Errorf("trainer: %s: %w", filepath.Join(dir, modelFile), err)
-	}
-	net, err := surrogates.New(d.Spec, inputsOf(&d.Data), len(d.Auxiliary), 0)
-	if err != nil {
-		return nil, fmt.Errorf("trainer: %s: %w", filepath.Join(dir, modelFile), err)
-	}
-	if err := decodeWeights(path, b, net); err != nil {
 		return nil, err
 	}
 	return &Model{*d, net}, nil
 }
 
+// network makes what is described, with the weights that a file holds.
+func (d *Description) network(path string, weights []byte) (*surrogates.Network, error) {
+	size, err := d.Spec.Size(d.Inputs)
+	switch {
+	case err != nil:
+	case d.Data.Inputs != d.Inputs:
+		err = fmt.Errorf("inputs %d, while its data set has %d", d.Inputs, d.Data.Inputs)
+	case size > int64(len(weights))/4: // before memory is taken for what a file merely claims
+		err = fmt.Errorf("a network of %d weights, while %s has room for %d", size, weightsFile, len(weights)/4)
+	}
+	var net *surrogates.Network
+	if err == nil {
+		net, err = surrogates.New(d.Spec, inputsOf(&d.Data), len(d.Auxiliary), 0)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("trainer: %s: %w", filepath.Join(filepath.Dir(path), modelFile), err)
+	}
+	return net, decodeWeights(path, weights, net)
+}
+
 // Describe reads a fitted model's description without its weights.
 func Describe(dir string) (*Description, error) {
 	path := filepath.Join(dir, modelFile)
-	b, err := os.ReadFile(path)
+	b, err := readBounded(path, maxJSON)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("trainer: %s holds no %s: is it the folder of a finished \"neq train\"?", dir, modelFile)
 	}
@@ -143,33 +125,13 @@ func Describe(dir string) (*Description, error) {
 	}
 	switch {
 	case d.Format != modelFormat:
-		return nil, fmt.Errorf("trainer: %s has format %d, this version reads %d", path, d.Format, modelFormat)
+		return nil, fmt.Errorf("trainer: %s has format %d, this version reads %d: use the version that wrote it", path, d.Format, modelFormat)
+	case d.Step != 0 && d.Step != timeStep: // 0: written before it was recorded
+		return nil, fmt.Errorf("trainer: %s is of a surrogate with steps of %v ms, this version runs steps of %v ms", path, d.Step, timeStep)
 	case !(d.Normalisation.SD > 0):
 		return nil, fmt.Errorf("trainer: %s: voltage_sd_mv %v, want above 0", path, d.Normalisation.SD)
 	}
 	return d, nil
-}
-
-// Fits says whether a data set's inputs are the ones the model was trained on: their number and the order of
-// their groups.
-func (d *Description) Fits(info traces.Info) error {
-	same := d.Inputs == info.Inputs && len(d.Synapses) == len(info.Synapses)
-	for i := 0; same && i < len(d.Synapses); i++ {
-		same = d.Synapses[i] == info.Synapses[i]
-	}
-	if same {
-		return nil
-	}
-	return fmt.Errorf("trainer: the model was trained on %d inputs (%s), the data set has %d (%s): they must be the same, in the same order",
-		d.Inputs, groups(d.Synapses), info.Inputs, groups(info.Synapses))
-}
-
-func groups(list []traces.SynapseInfo) string {
-	var s []string
-	for _, g := range list {
-		s = append(s, fmt.Sprintf("%d %s %s", g.Count, g.Kind, g.Name))
-	}
-	return strings.Join(s, ", ")
 }
 
 // save writes weights, then model.json, whose presence says that the model is whole.
@@ -183,17 +145,6 @@ func (m *Model) save(disk atomicfile.Disk, dir string) error {
 	}
 	m.Weights = sumOf(b)
 	return writeJSON(disk, filepath.Join(dir, modelFile), m.Description)
-}
-
-func writeJSON(disk atomicfile.Disk, path string, v any) error {
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return fmt.Errorf("trainer: %s: %w", path, err)
-	}
-	if err := disk.WriteFile(path, append(b, '\n')); err != nil {
-		return fmt.Errorf("trainer: %w", err)
-	}
-	return nil
 }
 
 // values are a weight's numbers.
@@ -234,8 +185,10 @@ func decodeWeights(path string, b []byte, net *surrogates.Network) error {
 			return fmt.Errorf("trainer: %s: value %d of tensor %q is %v", path, at, w.Name, t.Data[at])
 		}
 	}
-	if len(f.Tensors) != len(net.Weights()) {
-		return fmt.Errorf("trainer: %s has %d tensors, %s has %d: it is of another architecture", path, len(f.Tensors), net.Spec().Title(), len(net.Weights()))
+	for _, t := range f.Tensors {
+		if !slices.ContainsFunc(net.Weights(), func(w *surrogates.Weight) bool { return w.Name == t.Name }) {
+			return fmt.Errorf("trainer: %s has a tensor %.80q, which %s has not: it is of another architecture", path, t.Name, net.Spec().Title())
+		}
 	}
 	for _, w := range net.Weights() {
 		copy(values(w), f.Find(w.Name).Data)
