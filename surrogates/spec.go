@@ -18,6 +18,7 @@ var families = map[string]family{
 	"filter":      {[]string{"window_ms"}, filterStages, filterTitle},
 	"fcn":         {[]string{"window_ms", "width", "activation", "batch_norm", "experts", "top", "hidden"}, fcnStages, fcnTitle},
 	"tcn":         {[]string{"width", "depth", "kernels", "dilations", "activation", "batch_norm", "residual", "separable", "experts", "top", "hidden"}, tcnStages, tcnTitle},
+	"elm":         {[]string{"memory", "hidden", "branches", "branch_size", "routing", "synapse_tau_ms", "memory_tau_ms", "learn_tau", "version", "activation", "experts", "top"}, elmStages, elmTitle},
 	"lstm":        {[]string{"width", "depth", "window_ms", "activation", "experts", "top", "hidden"}, lstmStages, recurrentTitle},
 	"gru":         {[]string{"width", "depth", "window_ms", "activation", "experts", "top", "hidden"}, gruStages, recurrentTitle},
 	"ssm":         {[]string{"width", "depth", "states", "window_ms", "activation", "experts", "top", "hidden"}, ssmStages, ssmTitle},

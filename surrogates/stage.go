@@ -43,6 +43,9 @@ type listener interface {
 	events(b *ops.Builder, batch, time int) (*ops.Events, error)
 }
 
+// tabled is a stage with tables of indices, which a file may have filled.
+type tabled interface{ valid() error }
+
 // stepper is a stage under way, one ms at a time: x [rows][in], or of the first stage the ms's spikes, to y [rows][out].
 // What it keeps are the slices of state, each [rows][..], zero at the start.
 type stepper interface {
@@ -174,6 +177,11 @@ func (n *Network) Stream(rows int) (*Stream, error) {
 		return nil, fmt.Errorf("surrogates: %w", err)
 	}
 	for i, st := range n.stages {
+		if c, ok := st.(tabled); ok {
+			if err := c.valid(); err != nil {
+				return nil, fmt.Errorf("surrogates: %s: %w", n.spec.Title(), err)
+			}
+		}
 		s.steps = append(s.steps, st.stream(rows, k))
 		s.x = append(s.x, make([]float32, rows*n.width[i]))
 	}

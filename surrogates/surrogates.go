@@ -24,7 +24,7 @@ type Spec struct {
 	SynapseTau float64   `yaml:"synapse_tau_ms,omitempty" json:"synapse_tau_ms,omitempty"` // elm: of the traces, default 5
 	MemoryTau  []float64 `yaml:"memory_tau_ms,omitempty" json:"memory_tau_ms,omitempty"`   // elm: shortest and longest, default [1, 150]
 	LearnTau   bool      `yaml:"learn_tau,omitempty" json:"learn_tau,omitempty"`           // elm: the memory's time constants are trained
-	Version    int       `yaml:"version,omitempty" json:"version,omitempty"`               // elm: of the published code, 1 or 2 (default)
+	Version    int       `yaml:"version,omitempty" json:"version,omitempty"`               // elm: what a ms adds to memory: 5 (1 - keep) (1, default: the published networks), 1 - keep^5 (2)
 
 	States         int `yaml:"states,omitempty" json:"states,omitempty"`                   // ssm: of a channel
 	AttentionHeads int `yaml:"attention_heads,omitempty" json:"attention_heads,omitempty"` // transformer

@@ -17,6 +17,8 @@ var everyFamily = []surrogates.Spec{
 	{Family: "tcn", Depth: 2, Width: 4, Kernels: []int{8, 3}, Separable: true, Residual: true, Experts: 3, Top: 2},
 	{Family: "ssm", Width: 6, States: 4},
 	{Family: "transformer", Width: 6, Depth: 1, Span: 8, AttentionHeads: 2},
+	{Family: "elm", Memory: 5, Branches: 3, BranchSize: 5},
+	{Family: "elm", Memory: 5, LearnTau: true},
 	{Family: "lstm", Width: 6},
 	{Family: "gru", Width: 6, Depth: 2},
 }

@@ -183,6 +183,12 @@ func (o ELMOptions) decay(tau float64) (keep, gain, dkeep, dgain float64) {
 	return keep, elmTanh * (1 - left), dkeep, -elmTanh * left * lambda * step / (tau * tau)
 }
 
+// Decay is what memory of a time constant (ms) keeps of itself in a ms, and what it gains of the tanh.
+func (o ELMOptions) Decay(tau float64) (keep, gain float64) {
+	keep, gain, _, _ = o.decay(tau)
+	return keep, gain
+}
+
 // tau is the time constant that a weight stands for, and its slope.
 func (o ELMOptions) tau(w float64) (tau, slope float64) {
 	s := 1 / (1 + math.Exp(-w))
