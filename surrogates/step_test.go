@@ -68,6 +68,13 @@ func BenchmarkStep(b *testing.B) {
 		{"filter", Spec{Family: "filter", Window: 80}, 100, 16, 400, 0.003, ops.Float32},
 		{"tcn", Spec{Family: "tcn", Depth: 7, Width: 128, Kernels: []int{54, 12, 12, 12, 12, 12, 12}, BatchNorm: true}, 1278, 8, 400, 0.011, ops.Float32},
 		{"tcn-bf16", Spec{Family: "tcn", Depth: 7, Width: 128, Kernels: []int{54, 12, 12, 12, 12, 12, 12}, BatchNorm: true}, 1278, 8, 400, 0.011, ops.BF16},
+		{"elm15", Spec{Family: "elm", Memory: 15, Branches: 45, BranchSize: 100}, 1278, 16, 400, 0.011, ops.Float32},
+		{"elm100", Spec{Family: "elm", Memory: 100, Branches: 45, BranchSize: 100}, 1278, 8, 400, 0.011, ops.Float32},
+		{"lstm", Spec{Family: "lstm", Width: 128}, 1278, 8, 400, 0.011, ops.Float32},
+		{"gru", Spec{Family: "gru", Width: 128}, 1278, 8, 400, 0.011, ops.Float32},
+		{"ssm", Spec{Family: "ssm", Width: 64, Depth: 2}, 1278, 8, 400, 0.011, ops.Float32},
+		{"transformer", Spec{Family: "transformer", Width: 64, Depth: 2, AttentionHeads: 4, Span: 100}, 1278, 8, 400, 0.011, ops.Float32},
+		{"moe", Spec{Family: "fcn", Window: 20, Width: 64, Experts: 8, Top: 2}, 1278, 8, 400, 0.011, ops.Float32},
 		{"fcn-small", Spec{Family: "fcn", Window: 80, Width: 16}, 100, 16, 400, 0.003, ops.Float32},
 		{"tcn-small", Spec{Family: "tcn", Depth: 3, Width: 16, Kernels: []int{20, 8, 8}}, 100, 16, 400, 0.003, ops.Float32},
 		{"tcn-line", Spec{Family: "tcn", Depth: 2, Width: 1, Kernels: []int{1, 40}, Activation: "tanh"}, 100, 16, 400, 0.003, ops.Float32},
@@ -106,5 +113,43 @@ func BenchmarkStep(b *testing.B) {
 				b.ReportMetric(float64(c.batch*c.time)/1000*float64(b.N)/b.Elapsed().Seconds(), "bio-s/s")
 			})
 		}
+	}
+}
+
+// BenchmarkStream is the streaming inference of the published Branch-ELM of 15, one ms at a time, for one neuron and for
+// many at once, each with 1.1 % of 1278 synapses active in a ms.
+func BenchmarkStream(b *testing.B) {
+	const inputs, span = 1278, 64
+	for _, rows := range []int{1, 16, 256} {
+		b.Run(fmt.Sprintf("neurons=%d", rows), func(b *testing.B) {
+			n, err := New(Spec{Family: "elm", Memory: 15, Branches: 45, BranchSize: 100}, PlainInputs(inputs), 0, 1)
+			if err != nil {
+				b.Fatal(err)
+			}
+			s, err := n.Stream(rows)
+			if err != nil {
+				b.Fatal(err)
+			}
+			r := philox.New(1, 0, 1)
+			in := make([]*Spikes, span)
+			for i := range in {
+				in[i] = &Spikes{Start: []int{0}}
+				for range rows {
+					for y := range inputs {
+						if r.Float64() < 0.011 {
+							in[i].Synapse = append(in[i].Synapse, int32(y))
+						}
+					}
+					in[i].Start = append(in[i].Start, len(in[i].Synapse))
+				}
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if _, err := s.Step(in[i%span]); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "neuron-ms/s")
+		})
 	}
 }
