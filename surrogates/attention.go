@@ -6,6 +6,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"neq/internal/onnx"
 	"neq/surrogates/ops"
 )
 
@@ -72,6 +73,9 @@ type attentionStream struct {
 }
 
 func (s *attentionStream) state() []State {
+	if s.a.span == 1 {
+		return nil
+	}
 	return []State{{Name: "past", Shape: []int{s.a.span - 1, 2 * s.a.in}, Value: s.past}, {Name: "seen", Shape: []int{1}, Value: s.seen}}
 }
 
@@ -123,4 +127,29 @@ func product(x, w, b, y []float32) {
 	for i, v := range x {
 		axpy(v, w[i*len(y):(i+1)*len(y)], y)
 	}
+}
+
+// onnx: a lag beyond the ms seen so far gets no weight.
+func (a *attention) onnx(e *exporting, x onnx.Value) onnx.Value {
+	c, heads, span := int64(a.in), int64(a.heads), int64(a.span)
+	qkv := e.Add(e.MatMul(x, e.weights(a.w, a.in, 3*a.in)), e.weights(a.b))
+	part := func(v onnx.Value, axis, i int64) onnx.Value { return e.Slice(v, axis, i*c, (i+1)*c, 1) }
+	split := func(v onnx.Value, order ...int64) onnx.Value { // [batch][span][in] by heads
+		return e.Op("Transpose", onnx.In(e.Reshape(v, 0, span, heads, c/heads)), onnx.Attribute{Name: "perm", Value: order})
+	}
+	rows := e.past(e.Slice(qkv, 1, c, onnx.End, 1), a.span, 2*a.in)
+	scores := e.MatMul(e.Reshape(part(qkv, 1, 0), 0, heads, 1, c/heads), split(part(rows, 2, 0), 0, 2, 3, 1)) // [batch][heads][1][span]
+	scores = e.Add(e.Mul(scores, e.Constant(float32(1/math.Sqrt(float64(a.in/a.heads))))), e.weights(a.bias, a.heads, 1, a.span))
+	if a.span > 1 {
+		lags := make([]float32, a.span)
+		for i := range lags {
+			lags[i] = float32(i)
+		}
+		seen := e.state("seen", "ms so far, at most the span", 1)
+		late := e.Op("Greater", onnx.In(e.Weights("lags", lags, 1, 1, 1, a.span), e.Reshape(seen, 0, 1, 1, 1)))
+		scores = e.Op("Where", onnx.In(late, e.Constant(-1e30), scores))
+		e.next("seen", e.Op("Min", onnx.In(e.Add(seen, e.Constant(1)), e.Constant(float32(a.span)))), 1)
+	}
+	y := e.MatMul(e.Op("Softmax", onnx.In(scores)), split(part(rows, 2, 1), 0, 2, 1, 3)) // [batch][heads][1][in/heads]
+	return e.Add(e.MatMul(e.Reshape(y, 0, c), e.weights(a.out, a.in, a.in)), e.weights(a.ob))
 }

@@ -3,6 +3,7 @@ package surrogates
 import (
 	G "gorgonia.org/gorgonia"
 
+	"neq/internal/onnx"
 	"neq/surrogates/ops"
 )
 
@@ -73,4 +74,9 @@ func (s *depthwiseStream) step(x []float32, _ *Spikes, y []float32) {
 			copy(past, row)
 		}
 	}
+}
+
+func (l *depthwise) onnx(e *exporting, x onnx.Value) onnx.Value {
+	rows := e.Slice(e.past(x, l.reach(), l.in), 1, 0, onnx.End, int64(l.dilation))
+	return e.Add(e.sum(e.Mul(rows, e.weights(l.w)), 1), e.weights(l.b))
 }

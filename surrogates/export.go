@@ -8,18 +8,18 @@ import (
 	"neq/surrogates/ops"
 )
 
-// exporter is a stage that can be written as ONNX operators.
-type exporter interface {
-	// onnx adds one ms of the stage to a model: x [batch][in], of the first stage the spikes of each synapse in the ms, to
-	// [batch][out]. Its state is that of its stream, by name, shape and value.
-	onnx(e *exporting, x onnx.Value) onnx.Value
-}
-
 // exporting is a model being made of a network.
 type exporting struct {
 	*onnx.Graph
 	prefix string // of the stage's names
 	single ops.Single
+}
+
+// stage adds a stage whose names begin with a prefix.
+func (e *exporting) stage(prefix string, s stage, x onnx.Value) onnx.Value {
+	e.prefix = prefix
+	e.Scope(prefix)
+	return s.onnx(e, x)
 }
 
 // nextPrefix is what a state is called when it comes out.
@@ -87,13 +87,7 @@ func (n *Network) ONNX(voltage Scale, auxiliary []Head, producer, version, doc s
 	e := &exporting{Graph: onnx.NewGraph("ms"), single: k}
 	x := e.Input(onnxSpikes, "input spikes of each synapse in this ms: 0, 1, ..", onnx.Batch, n.inputs)
 	for i, s := range n.stages {
-		out, ok := s.(exporter)
-		if !ok {
-			return nil, fmt.Errorf("surrogates: %s has a stage without an ONNX form (%T)", n.spec.Title(), s)
-		}
-		e.prefix = fmt.Sprintf("layer%d.", i)
-		e.Scope(e.prefix)
-		x = out.onnx(e, x)
+		x = e.stage(fmt.Sprintf("layer%d.", i), s, x)
 	}
 	e.heads(n, x, append([]Head{{onnxLogit, Scale{0, 1}}, {onnxVoltage, voltage}}, auxiliary...))
 	m, err := e.Model(producer, version, doc, metadata...)
@@ -125,4 +119,27 @@ func (e *exporting) heads(n *Network, x onnx.Value, list []Head) {
 		}
 		e.Output(e.Reshape(e.Slice(y, 1, int64(h), int64(h)+1, 1), -1), head.Name, doc, onnx.Batch)
 	}
+}
+
+// pad appends n rows of zeros along an axis of a value of so many dimensions.
+func (e *exporting) pad(v onnx.Value, axis int, n int64, dims int) onnx.Value {
+	pads := make([]int64, 2*dims)
+	pads[dims+axis] = n
+	return e.Op("Pad", onnx.In(v, e.Ints(pads...)))
+}
+
+// past keeps the inputs of reach-1 ms: x [batch][width] to [batch][reach][width], this ms first, then the last.
+func (e *exporting) past(x onnx.Value, reach, width int) onnx.Value {
+	x = e.Reshape(x, 0, 1, int64(width))
+	if reach == 1 {
+		return x
+	}
+	rows := e.Concat(1, x, e.state("past", "inputs of the ms before, the last first", reach-1, width))
+	e.next("past", e.Slice(rows, 1, 0, int64(reach)-1, 1), reach-1, width)
+	return rows
+}
+
+// sum adds up along an axis, which goes.
+func (e *exporting) sum(v onnx.Value, axis int64) onnx.Value {
+	return e.Op("ReduceSum", onnx.In(v, e.Ints(axis)), onnx.Attribute{Name: "keepdims", Value: int64(0)})
 }

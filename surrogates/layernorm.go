@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"neq/internal/onnx"
 	"neq/surrogates/ops"
 )
 
@@ -54,4 +55,8 @@ func (l *layerNorm) step(x []float32, _ *Spikes, y []float32) {
 			out[i] = float32((float64(v)-mean)*inv)*gamma[i] + beta[i]
 		}
 	}
+}
+
+func (l *layerNorm) onnx(e *exporting, x onnx.Value) onnx.Value {
+	return e.Op("LayerNormalization", onnx.In(x, e.weights(l.gamma), e.weights(l.beta)), onnx.Attribute{Name: "epsilon", Value: float32(1e-5)})
 }

@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"neq/internal/onnx"
 	"neq/surrogates/ops"
 )
 
@@ -139,4 +140,17 @@ func (s *mixtureStream) choose() {
 		}
 		s.chosen = append(s.chosen, best)
 	}
+}
+
+// onnx takes the weights of the experts chosen alone: an export pays for no others either.
+func (m *mixture) onnx(e *exporting, x onnx.Value) onnx.Value {
+	top, in, hidden := int64(m.top), int64(m.in), int64(m.hidden)
+	chosen := e.Ops("TopK", 2, onnx.In(e.MatMul(x, e.weights(m.router)), e.Ints(top))) // logits and experts [batch][top]
+	gate := e.Reshape(e.Op("Softmax", onnx.In(chosen[0])), 0, top, 1)
+	of := func(w *Weight, rows, columns int64) onnx.Value {
+		return e.Reshape(e.Op("Gather", onnx.In(e.weights(w), chosen[1])), 0, top, rows, columns)
+	}
+	h := e.Add(e.MatMul(e.Reshape(x, 0, 1, 1, in), of(m.w1, in, hidden)), of(m.b1, 1, hidden)) // [batch][top][1][hidden]
+	y := e.Add(e.MatMul(e.activate(m.activation, h), of(m.w2, hidden, in)), of(m.b2, 1, in))
+	return e.sum(e.Mul(e.Reshape(y, 0, top, in), gate), 1)
 }

@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"neq/internal/onnx"
 	"neq/surrogates/ops"
 )
 
@@ -112,4 +113,13 @@ func (s *residualStream) step(x []float32, in *Spikes, y []float32) {
 	for i, v := range from {
 		y[i] = x[i] + v
 	}
+}
+
+func (r *residual) onnx(e *exporting, x onnx.Value) onnx.Value {
+	prefix := e.prefix
+	y := x
+	for i, s := range r.inner {
+		y = e.stage(fmt.Sprintf("%s%d.", prefix, i), s, y)
+	}
+	return e.Add(x, y)
 }

@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"neq/cuda/kernels/nets"
+	"neq/internal/onnx"
 	"neq/surrogates/ops"
 )
 
@@ -120,4 +121,24 @@ func (s *stateSpaceStream) state() []State {
 func (s *stateSpaceStream) step(x []float32, _ *Spikes, y []float32) {
 	s.one.Step(x, s.h, y)
 	s.k.Activate(s.s.activation, y)
+}
+
+func (s *stateSpace) onnx(e *exporting, x onnx.Value) onnx.Value {
+	v := func(w *Weight) []float32 { return data(w.Value) }
+	coef := e.single.SSM(nets.SSM{Channels: s.in, States: s.states, LogDt: v(s.logDt), LogA: v(s.logA), ImagA: v(s.imagA), Re: v(s.cRe), Im: v(s.cIm), D: v(s.d)}).Coefficients()
+	constant := func(name string, i int) onnx.Value { // [states][in] of the coefficients' [states][4][in]
+		var k []float32
+		for n := range s.states {
+			k = append(k, coef[(4*n+i)*s.in:][:s.in]...)
+		}
+		return e.Weights(name, k, s.states, s.in)
+	}
+	states, in := int64(s.states), int64(s.in)
+	h := e.state("h", "states of every channel, real and imaginary parts", s.states, 2, s.in)
+	re, im := e.Reshape(e.Slice(h, 2, 0, 1, 1), 0, states, in), e.Reshape(e.Slice(h, 2, 1, 2, 1), 0, states, in)
+	ar, ai := constant("a.re", 0), constant("a.im", 1)
+	re, im = e.Add(e.Sub(e.Mul(ar, re), e.Mul(ai, im)), e.Reshape(x, 0, 1, in)), e.Add(e.Mul(ar, im), e.Mul(ai, re))
+	e.next("h", e.Concat(2, e.Reshape(re, 0, states, 1, in), e.Reshape(im, 0, states, 1, in)), s.states, 2, s.in)
+	y := e.sum(e.Sub(e.Mul(constant("w.re", 2), re), e.Mul(constant("w.im", 3), im)), 1)
+	return e.activate(s.activation, e.Add(y, e.Mul(x, e.weights(s.d))))
 }

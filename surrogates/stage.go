@@ -7,6 +7,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"neq/internal/onnx"
 	"neq/internal/philox"
 	"neq/surrogates/ops"
 )
@@ -33,6 +34,10 @@ type stage interface {
 	// cost is what one ms of streaming takes: multiply-accumulates, where events arrive in a ms at the first stage, and
 	// the numbers kept from one ms to the next.
 	cost(events float64) (macs float64, state int)
+
+	// onnx adds a ms of the stage to a model: x [batch][in], of the first stage the spikes of each synapse in the ms, to
+	// [batch][out]. Its state is that of its stream, by name, shape and value.
+	onnx(e *exporting, x onnx.Value) onnx.Value
 
 	// stream makes the stage ready to run one ms at a time for so many neurons.
 	stream(rows int, k ops.Single) stepper

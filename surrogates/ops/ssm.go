@@ -188,6 +188,10 @@ func (s Single) SSM(p nets.SSM) *SSMStep {
 	return t
 }
 
+// Coefficients are a step's constants [states][4][channels], a state's new value being a of it and x: the real and imaginary
+// parts of a, and of w, whose product with the state has the output as its real part, d x besides.
+func (s *SSMStep) Coefficients() []float32 { return s.coef }
+
 // Step moves state [rows][states][2][channels], real and imaginary parts, on by a ms of x [rows][channels] and gives y
 // [rows][channels], to the bit that of the op SSM.
 func (s *SSMStep) Step(x, state, y []float32) {
