@@ -7,6 +7,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"neq/internal/onnx"
 	"neq/surrogates/ops"
 )
 
@@ -175,4 +176,23 @@ func (s *branchesStream) step(_ []float32, in *Spikes, y []float32) {
 		}
 	}
 	copy(y, s.trace)
+}
+
+// onnx: the slots as a matrix of synapses and branches.
+func (b *branches) onnx(e *exporting, x onnx.Value) onnx.Value {
+	m := make([]float32, b.inputs*b.count)
+	w, sign := data(b.w.Value), data(b.sign.Value)
+	for i, y := range data(b.synapse.Value) {
+		if y >= 0 && w[i] > 0 {
+			m[int(y)*b.count+i/b.size] += sign[i] * w[i]
+		}
+	}
+	return e.trace(b.keep, b.count, e.MatMul(x, e.Weights("matrix", m, b.inputs, b.count)))
+}
+
+// trace is the leaky sum over time of x [batch][width].
+func (e *exporting) trace(keep float32, width int, x onnx.Value) onnx.Value {
+	y := e.Add(e.Mul(e.state("trace", "leaky traces of the events", width), e.Constant(keep)), x)
+	e.next("trace", y, width)
+	return y
 }

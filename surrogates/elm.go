@@ -6,6 +6,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"neq/internal/onnx"
 	"neq/surrogates/ops"
 )
 
@@ -176,11 +177,17 @@ func (m *elm) taus() []float64 {
 func (m *elm) stream(rows int, k ops.Single) stepper {
 	s := &elmStream{m: m, k: k, rows: rows, memory: make([]float32, rows*m.memory), decayed: make([]float32, m.memory),
 		hidden: make([]float32, m.hidden), dm: make([]float32, m.memory)}
-	for _, tau := range m.taus() {
-		keep, gain := ops.ELMOptions{Version: m.version}.Decay(tau)
-		s.keep, s.gain = append(s.keep, float32(keep)), append(s.gain, float32(gain))
-	}
+	s.keep, s.gain = m.decay()
 	return s
+}
+
+// decay is what a ms leaves of each memory unit, and how much it takes up of what the inner network says.
+func (m *elm) decay() (keep, gain []float32) {
+	for _, tau := range m.taus() {
+		k, g := ops.ELMOptions{Version: m.version}.Decay(tau)
+		keep, gain = append(keep, float32(k)), append(gain, float32(g))
+	}
+	return keep, gain
 }
 
 type elmStream struct {
@@ -224,4 +231,18 @@ func (s *elmStream) step(x []float32, _ *Spikes, y []float32) {
 		}
 	}
 	copy(y, s.memory)
+}
+
+func (m *elm) onnx(e *exporting, x onnx.Value) onnx.Value {
+	keep, gain := m.decay()
+	decayed := e.Mul(e.state("memory", "memory units", m.memory), e.Weights("keep", keep, m.memory))
+	h := e.MatMul(decayed, e.Weights("mlp.0.memory", data(m.w1.Value)[m.in*m.hidden:], m.memory, m.hidden))
+	if !m.vanilla {
+		x = e.MatMul(x, e.Weights("mlp.0.traces", data(m.w1.Value)[:m.in*m.hidden], m.in, m.hidden))
+	}
+	h = e.activate(m.activation, e.Add(e.Add(h, x), e.weights(m.b1)))
+	dm := e.Op("Tanh", onnx.In(e.Mul(e.Add(e.MatMul(h, e.weights(m.w2)), e.weights(m.b2)), e.Constant(2.0/3))))
+	memory := e.Add(decayed, e.Mul(dm, e.Weights("gain", gain, m.memory)))
+	e.next("memory", memory, m.memory)
+	return memory
 }

@@ -80,6 +80,9 @@ func (n *Network) ONNX(voltage Scale, auxiliary []Head, producer, version, doc s
 	if len(auxiliary) != n.auxiliary {
 		return nil, fmt.Errorf("surrogates: %d auxiliary outputs of %s, which has %d", len(auxiliary), n.spec.Title(), n.auxiliary)
 	}
+	if err := n.Valid(); err != nil {
+		return nil, err
+	}
 	k, err := ops.NewSingle()
 	if err != nil {
 		return nil, fmt.Errorf("surrogates: %w", err)

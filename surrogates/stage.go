@@ -171,6 +171,18 @@ type Stream struct {
 	hw, hb []float32
 }
 
+// Valid says whether the tables of indices among the weights, which a file may have filled, are such.
+func (n *Network) Valid() error {
+	for _, s := range n.stages {
+		if c, ok := s.(tabled); ok {
+			if err := c.valid(); err != nil {
+				return fmt.Errorf("surrogates: %s: %w", n.spec.Title(), err)
+			}
+		}
+	}
+	return nil
+}
+
 // Stream makes the network ready for so many neurons.
 func (n *Network) Stream(rows int) (*Stream, error) {
 	if rows < 1 || rows > 1<<24 {
@@ -181,12 +193,10 @@ func (n *Network) Stream(rows int) (*Stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("surrogates: %w", err)
 	}
+	if err := n.Valid(); err != nil {
+		return nil, err
+	}
 	for i, st := range n.stages {
-		if c, ok := st.(tabled); ok {
-			if err := c.valid(); err != nil {
-				return nil, fmt.Errorf("surrogates: %s: %w", n.spec.Title(), err)
-			}
-		}
 		s.steps = append(s.steps, st.stream(rows, k))
 		s.x = append(s.x, make([]float32, rows*n.width[i]))
 	}

@@ -3,6 +3,7 @@ package surrogates
 import (
 	G "gorgonia.org/gorgonia"
 
+	"neq/internal/onnx"
 	"neq/surrogates/ops"
 )
 
@@ -72,4 +73,8 @@ func (t *tracesStream) step(_ []float32, in *Spikes, y []float32) {
 		}
 	}
 	copy(y, t.trace)
+}
+
+func (s *traces) onnx(e *exporting, x onnx.Value) onnx.Value {
+	return e.trace(s.keep, s.hidden, e.MatMul(x, e.weights(s.w, s.inputs, s.hidden)))
 }

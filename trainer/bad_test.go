@@ -131,6 +131,23 @@ func TestBadModel(t *testing.T) {
 			}
 		}
 	}
+	elm, err := surrogates.New(surrogates.Spec{Family: "elm", Memory: 2, Branches: 2, BranchSize: 6}, inputsOf(&info), 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := tensorsOf(elm)
+	for i := range wrong {
+		if wrong[i].Name == "layer0.synapse" {
+			wrong[i].Data = append([]float32{11}, wrong[i].Data[1:]...)
+		}
+	}
+	b, err := encode(wrong)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := decodeWeights("w", b, elm); err == nil || !strings.Contains(err.Error(), "slot 0 listens to synapse 11") {
+		t.Errorf("a synapse that is none: %v", err)
+	}
 	if err := os.Remove(filepath.Join(dir, modelFile)); err != nil {
 		t.Fatal(err)
 	}

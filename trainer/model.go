@@ -167,7 +167,7 @@ func encode(list []safetensors.Tensor) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// decodeWeights puts a file's tensors into a network, all or none.
+// decodeWeights puts a file's tensors into a network, all or, but for tables of indices that are none, none.
 func decodeWeights(path string, b []byte, net *surrogates.Network) error {
 	f, err := safetensors.Read(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
@@ -192,6 +192,9 @@ func decodeWeights(path string, b []byte, net *surrogates.Network) error {
 	}
 	for _, w := range net.Weights() {
 		copy(values(w), f.Find(w.Name).Data)
+	}
+	if err := net.Valid(); err != nil {
+		return fmt.Errorf("trainer: %s: %w", path, err)
 	}
 	return nil
 }
