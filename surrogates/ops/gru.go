@@ -30,23 +30,28 @@ func (b *Builder) GRU(x, wh, bhn *G.Node) (*G.Node, error) {
 		r.states = make([]float32, r.batch*r.kept*4*n)
 	}
 	diff := func(in G.Nodes, y, grad *G.Node) (G.Nodes, error) {
-		k := &gruGradCPU{back: newBack(r), zero: make([]float32, r.batch*n)}
-		k.dz = make([]float32, r.batch*r.time*3*n)
-		dx, err := b.apply("GRU dx", in[0].Shape().Clone(), k, nil, nil, nil, in[0], in[1], in[2], y, grad)
+		k, sums := &gruGradCPU{back: newBack(r)}, &gruBiasCPU{}
+		if rows := r.batch * r.time; b.device == nil {
+			k.zero, k.dz = make([]float32, r.batch*n), make([]float32, rows*3*n)
+			*sums = gruBiasCPU{columnSumsCPU{b: b, channels: 3 * n, partial: make([]float32, chunks(rows)*3*n), total: make([]float64, 3*n)}, k.dz}
+		}
+		dx, err := b.apply("GRU dx", in[0].Shape().Clone(), k, r.gruGradGPU, nil, nil, in[0], in[1], in[2], y, grad)
 		if err != nil {
 			return nil, err
 		}
 		// The gradient of the product is dx but for n's part: the next two ops read it where dx's body left it.
-		dw, err := b.apply("GRU dw", in[1].Shape().Clone(), &delayedDW{recurrent: r, dz: k.dz}, nil, nil, nil, y, dx)
+		dw, err := b.apply("GRU dw", in[1].Shape().Clone(), &delayedDW{recurrent: r, dz: k.dz}, r.dwGPU, nil, nil, y, dx)
 		if err != nil {
 			return nil, err
 		}
-		rows := r.batch * r.time
-		sums := &gruBiasCPU{columnSumsCPU{b: b, channels: 3 * n, partial: make([]float32, chunks(rows)*3*n), total: make([]float64, 3*n)}, k.dz}
-		db, err := b.apply("GRU db", tensor.Shape{n}, sums, nil, nil, nil, dx)
+		gpu, err := r.gruBiasGPU()
+		if err != nil {
+			return nil, fmt.Errorf("ops: GRU db: %w", err)
+		}
+		db, err := b.apply("GRU db", tensor.Shape{n}, sums, gpu, nil, nil, dx)
 		return G.Nodes{dx, dw, db}, err
 	}
-	return b.apply("GRU", shape, f, nil, []bool{true, true, true}, diff, x, wh, bhn)
+	return b.apply("GRU", shape, f, r.gruGPU, []bool{true, true, true}, diff, x, wh, bhn)
 }
 
 type gruCPU struct {

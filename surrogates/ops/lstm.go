@@ -28,14 +28,14 @@ func (b *Builder) LSTM(x, wh *G.Node) (*G.Node, error) {
 		r.ahead = make([]float32, (r.time+r.kept-1)/r.kept*r.batch*n)
 	}
 	diff := func(in G.Nodes, y, grad *G.Node) (G.Nodes, error) {
-		dx, err := b.apply("LSTM dx", in[0].Shape().Clone(), &lstmGradCPU{newBack(r)}, nil, nil, nil, in[0], in[1], y, grad)
+		dx, err := b.apply("LSTM dx", in[0].Shape().Clone(), &lstmGradCPU{newBack(r)}, r.lstmGradGPU, nil, nil, in[0], in[1], y, grad)
 		if err != nil {
 			return nil, err
 		}
-		dw, err := b.apply("LSTM dw", in[1].Shape().Clone(), &delayedDW{recurrent: r}, nil, nil, nil, y, dx)
+		dw, err := b.apply("LSTM dw", in[1].Shape().Clone(), &delayedDW{recurrent: r}, r.dwGPU, nil, nil, y, dx)
 		return G.Nodes{dx, dw}, err
 	}
-	return b.apply("LSTM", shape, f, nil, []bool{true, true}, diff, x, wh)
+	return b.apply("LSTM", shape, f, r.lstmGPU, []bool{true, true}, diff, x, wh)
 }
 
 type lstmCPU struct {

@@ -22,6 +22,7 @@ type recurrent struct {
 	cells                     []float32 // LSTM: of a stretch, [batch][kept][units]
 	ahead                     []float32 // LSTM: cells ahead of every stretch, [stretches][batch][units]
 	packed                    []float32
+	gpu                       recurrentGPU
 	fresh                     bool // the last stretch's states are those of the forward pass
 }
 
@@ -35,6 +36,9 @@ func (b *Builder) newRecurrent(name string, gates, perMs int, x, wh *G.Node) (*r
 		return nil, fmt.Errorf("ops: %s of %v with recurrent weights %v: want [batch][time][%d units], [units][%d units]", name, xs, ws, gates, gates)
 	}
 	r := &recurrent{b: b, batch: xs[0], time: xs[1], units: ws[0], gates: gates}
+	if err := r.onDevice(); err != nil {
+		return nil, fmt.Errorf("ops: %s: %w", name, err)
+	}
 	r.kept = max(1, min(r.time, b.keptBytes/(4*r.batch*perMs*r.units)))
 	return r, nil
 }
@@ -78,6 +82,9 @@ type back struct {
 
 func newBack(r *recurrent) back {
 	n := r.batch * r.units
+	if r.b.device != nil {
+		return back{recurrent: r}
+	}
 	return back{recurrent: r, dh: make([]float32, n), dc: make([]float32, n), h: make([]float32, n), c: make([]float32, n), work: r.work()}
 }
 

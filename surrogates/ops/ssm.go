@@ -37,6 +37,9 @@ func (b *Builder) SSM(x, logDt, logA, imagA, cRe, cIm, d *G.Node) (*G.Node, erro
 	}
 	s := &ssm{b: b, batch: xs[0], time: xs[1]}
 	s.p.Channels, s.p.States = as[0], as[1]
+	if err := s.onDevice(); err != nil {
+		return nil, fmt.Errorf("ops: state space: %w", err)
+	}
 	if b.device == nil {
 		n := 2 * s.p.Channels * s.p.States
 		s.coef, s.state = make([]float32, 2*n), make([]float32, s.batch*n)
@@ -48,14 +51,14 @@ func (b *Builder) SSM(x, logDt, logA, imagA, cRe, cIm, d *G.Node) (*G.Node, erro
 	params := G.Nodes{logDt, logA, imagA, cRe, cIm, d}
 	diff := func(in G.Nodes, y, grad *G.Node) (G.Nodes, error) {
 		k := newSSMGradCPU(s)
-		dx, err := b.apply("SSM dx", xs.Clone(), k, nil, nil, nil, append(in[:7:7], y, grad)...)
+		dx, err := b.apply("SSM dx", xs.Clone(), k, s.backGPU, nil, nil, append(in[:7:7], y, grad)...)
 		if err != nil {
 			return nil, err
 		}
 		// The parameters' gradients are computed along with dx; these ops hand them on.
 		all := G.Nodes{dx}
 		for i, g := range k.grads() {
-			n, err := b.apply("SSM d"+ssmParameters[i], params[i].Shape().Clone(), &ssmHand{g}, nil, nil, nil, append(G.Nodes{dx}, in[1:]...)...)
+			n, err := b.apply("SSM d"+ssmParameters[i], params[i].Shape().Clone(), &ssmHand{g}, s.parameterGPU(i), nil, nil, append(G.Nodes{dx}, in[1:]...)...)
 			if err != nil {
 				return nil, err
 			}
@@ -63,7 +66,7 @@ func (b *Builder) SSM(x, logDt, logA, imagA, cRe, cIm, d *G.Node) (*G.Node, erro
 		}
 		return all, nil
 	}
-	return b.apply("SSM", xs.Clone(), &ssmCPU{ssm: s}, nil, wrt, diff, append(G.Nodes{x}, params...)...)
+	return b.apply("SSM", xs.Clone(), &ssmCPU{ssm: s}, s.forwardGPU, wrt, diff, append(G.Nodes{x}, params...)...)
 }
 
 var ssmParameters = []string{"logDt", "logA", "imagA", "cRe", "cIm", "d"}
@@ -75,6 +78,7 @@ type ssm struct {
 	p           nets.SSM
 	coef        []float32
 	state       []float32 // [batch][states][2][channels]
+	gpu         ssmGPU
 	marks       []float32 // [batch][marks][states][2][channels]
 }
 

@@ -262,4 +262,6 @@ KERNEL(norm_grad, const float *, x, const float *, stats, const float *, gamma, 
 
 #include "gather.cuh"
 #include "conv.cuh"
+#include "recurrent.cuh"
+#include "ssm.cuh"
 #include "solver.cuh"
