@@ -16,7 +16,8 @@ import (
 type branches struct {
 	count, size int
 	keep        float32
-	routing     string // neighbours, random
+	routing     string   // neighbours, random
+	shared      *sharing // where the slots' weights come from, nil: each is free
 
 	inputs           int
 	w, synapse, sign *Weight // [count*size]; synapse -1: the slot listens to none
@@ -48,23 +49,28 @@ func (b *branches) step() int { return (b.inputs + b.count - 1) / b.count }
 
 // declare starts all weights at 0.5, and routes.
 func (b *branches) declare(d *declaration) {
-	b.w = d.synaptic("weight", b.count*b.size)
-	fill(b.w, 0.5)
+	if b.shared == nil {
+		b.w = d.synaptic("weight", b.count*b.size)
+		fill(b.w, 0.5)
+	}
 	b.synapse, b.sign = d.fixed("synapse", b.count*b.size), d.fixed("sign", b.count*b.size)
 	synapse, sign := data(b.synapse.Value), data(b.sign.Value)
-	order, random := neighbours(d.inputs), d.random(b.synapse)
+	order, random, all := neighbours(d.inputs), d.random(b.synapse), make([]int, len(synapse))
 	for i := range synapse {
 		at := i/b.size*b.step() + i%b.size
 		if b.routing == "random" {
 			at = random.Intn(len(order))
 		}
-		synapse[i], sign[i] = -1, 1
+		synapse[i], sign[i], all[i] = -1, 1, -1
 		if at < len(order) {
-			synapse[i] = float32(order[at])
+			synapse[i], all[i] = float32(order[at]), order[at]
 			if d.inputs[order[at]].Inhibitory {
 				sign[i] = -1
 			}
 		}
+	}
+	if b.shared != nil {
+		b.shared.declare(d, all, 0.5, 0.1)
 	}
 }
 
@@ -96,7 +102,20 @@ func neighbours(in Inputs) []int {
 	return order
 }
 
-func (b *branches) parameters() (synaptic, core int) { return b.count * b.size, 0 }
+func (b *branches) parameters() (synaptic, core int) {
+	if b.shared != nil {
+		return 0, b.shared.parameters()
+	}
+	return b.count * b.size, 0
+}
+
+// weights are those of the slots, before ReLU.
+func (b *branches) weights() []float32 {
+	if b.shared != nil {
+		return b.shared.values()
+	}
+	return data(b.w.Value)
+}
 
 func (b *branches) events(o *ops.Builder, batch, time int) (*ops.Events, error) {
 	return o.NewEvents(batch, time, b.inputs, 1, 1, b.count)
@@ -126,7 +145,13 @@ func (b *branches) build(g *building, _ *G.Node) (*G.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g.ops.EventBranches(g.events, r, g.node(b.w), b.keep)
+	w := g.node(b.w)
+	if b.shared != nil {
+		if w, err = b.shared.node(g, b.count*b.size); err != nil {
+			return nil, err
+		}
+	}
+	return g.ops.EventBranches(g.events, r, w, b.keep)
 }
 
 func (b *branches) reach() int { return 0 }
@@ -138,7 +163,7 @@ func (b *branches) cost(events float64) (float64, int) {
 
 func (b *branches) stream(rows int, _ ops.Single) stepper {
 	s := &branchesStream{b: b, slots: make([][]slot, b.inputs), trace: make([]float32, rows*b.count)}
-	w, sign := data(b.w.Value), data(b.sign.Value)
+	w, sign := b.weights(), data(b.sign.Value)
 	for i, y := range data(b.synapse.Value) {
 		if y >= 0 && w[i] > 0 {
 			s.slots[int(y)] = append(s.slots[int(y)], slot{i / b.size, sign[i] * w[i]})
@@ -181,7 +206,7 @@ func (s *branchesStream) step(_ []float32, in *Spikes, y []float32) {
 // onnx: the slots as a matrix of synapses and branches.
 func (b *branches) onnx(e *exporting, x onnx.Value) onnx.Value {
 	m := make([]float32, b.inputs*b.count)
-	w, sign := data(b.w.Value), data(b.sign.Value)
+	w, sign := b.weights(), data(b.sign.Value)
 	for i, y := range data(b.synapse.Value) {
 		if y >= 0 && w[i] > 0 {
 			m[int(y)*b.count+i/b.size] += sign[i] * w[i]

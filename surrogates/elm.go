@@ -52,8 +52,8 @@ func elmStages(s Spec) ([]stage, error) {
 	}
 	keep := float32(math.Exp(-1 / tau))
 	if s.Branches == 0 {
-		if s.BranchSize != 0 || s.Routing != "" {
-			return nil, fmt.Errorf("without branches has a trace per synapse: want branches with branch_size and routing, or none of them")
+		if s.BranchSize != 0 || s.Routing != "" || s.SharedSynapses != 0 {
+			return nil, fmt.Errorf("without branches has a trace per synapse: want branches with branch_size, routing and shared_synapses, or none of them")
 		}
 		m.vanilla = true
 		return s.mixed([]stage{&traces{keep: keep, hidden: hidden}, m})
@@ -63,6 +63,10 @@ func elmStages(s Spec) ([]stage, error) {
 		b.routing = "neighbours"
 	}
 	if err := b.check(); err != nil {
+		return nil, err
+	}
+	var err error
+	if b.shared, err = s.newSharing(1); err != nil {
 		return nil, err
 	}
 	return s.mixed([]stage{b, m})

@@ -17,6 +17,8 @@ var every = []Spec{
 	{Family: "fcn", Window: 7, Width: 9, Activation: "silu", Experts: 3},
 	{Family: "elm", Memory: 7, Branches: 5, BranchSize: 9},
 	{Family: "elm", Memory: 6, Hidden: 9, Branches: 4, BranchSize: 8, Routing: "random", LearnTau: true, MemoryTau: []float64{2, 40}, Version: 2, Activation: "silu"},
+	{Family: "elm", Memory: 6, Branches: 4, BranchSize: 8, SharedSynapses: 5},
+	{Family: "fcn", Window: 5, Width: 4, SharedSynapses: 6, Activation: "silu"},
 	{Family: "elm", Memory: 6, SynapseTau: 3, Activation: "silu"},
 	{Family: "elm", Memory: 6, Branches: 5, BranchSize: 9, Experts: 3, Top: 2},
 	{Family: "lstm", Width: 11},

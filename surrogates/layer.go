@@ -14,7 +14,8 @@ type layer struct {
 	taps, dilation, width int
 	activation            string // "" is none
 	norm                  bool
-	zeroBias              bool // initially
+	zeroBias              bool     // initially
+	shared                *sharing // of the first: where its weights come from, nil: each is free
 
 	in                                int
 	w, b, gamma, beta, mean, variance *Weight
@@ -27,13 +28,22 @@ func (l *layer) plan(in int) (int, error) {
 
 func (l *layer) declare(d *declaration) {
 	bound := fanIn(l.in * l.taps)
-	if l.first {
+	switch {
+	case l.shared != nil:
+		all := make([]int, l.in)
+		for i := range all {
+			all[i] = i
+		}
+		l.shared.declare(d, all, 0, bound)
+	case l.first:
 		l.w = d.synaptic("weight", l.in, l.taps, l.width)
-	} else {
+	default:
 		l.w = d.add("weight", l.taps, l.in, l.width)
 	}
 	l.b = d.add("bias", l.width)
-	d.uniform(bound, l.w)
+	if l.w != nil {
+		d.uniform(bound, l.w)
+	}
 	if l.norm {
 		l.gamma, l.beta = d.add("norm.gamma", l.width), d.add("norm.beta", l.width)
 		l.mean, l.variance = d.fixed("norm.mean", l.width), d.fixed("norm.variance", l.width)
@@ -45,9 +55,21 @@ func (l *layer) declare(d *declaration) {
 	}
 }
 
+// weight is the weights as a tensor.
+func (l *layer) weight() *Weight {
+	if l.shared != nil {
+		return l.shared.weight("weight", l.in, l.taps, l.width)
+	}
+	return l.w
+}
+
 func (l *layer) parameters() (synaptic, core int) {
 	weights := l.in * l.taps * l.width
-	core = l.width
+	if l.shared != nil {
+		weights = 0
+		core = l.shared.parameters()
+	}
+	core += l.width
 	if l.norm {
 		core += 2 * l.width
 	}
@@ -63,7 +85,13 @@ func (l *layer) events(b *ops.Builder, batch, time int) (*ops.Events, error) {
 
 func (l *layer) build(g *building, x *G.Node) (y *G.Node, err error) {
 	if l.first {
-		y, err = g.ops.EventConv(g.events, g.node(l.w), g.node(l.b))
+		w := g.node(l.w)
+		if l.shared != nil {
+			if w, err = l.shared.node(g, l.in, l.taps, l.width); err != nil {
+				return nil, err
+			}
+		}
+		y, err = g.ops.EventConv(g.events, w, g.node(l.b))
 	} else {
 		y, err = g.ops.Conv(x, g.node(l.w), g.node(l.b), l.dilation)
 	}
@@ -87,7 +115,7 @@ func (l *layer) cost(events float64) (float64, int) {
 }
 
 func (l *layer) stream(rows int, k ops.Single) stepper {
-	s := &layerStream{l: l, k: k, rows: rows, w: data(l.w.Value), b: data(l.b.Value), kept: l.in}
+	s := &layerStream{l: l, k: k, rows: rows, w: data(l.weight().Value), b: data(l.b.Value), kept: l.in}
 	if l.first {
 		s.kept = l.width
 	}
@@ -201,9 +229,9 @@ func (l *layer) onnxSums(e *exporting, x onnx.Value) onnx.Value {
 	past, taps, width, in := l.reach()-1, int64(l.taps), int64(l.width), int64(l.in)
 	if !l.first {
 		rows := e.past(x, l.reach(), l.in)
-		return e.MatMul(e.Reshape(e.Slice(rows, 1, 0, onnx.End, int64(l.dilation)), 0, taps*in), e.weights(l.w, l.taps*l.in, l.width))
+		return e.MatMul(e.Reshape(e.Slice(rows, 1, 0, onnx.End, int64(l.dilation)), 0, taps*in), e.weights(l.weight(), l.taps*l.in, l.width))
 	}
-	sums := e.MatMul(x, e.weights(l.w, l.in, l.taps*l.width))
+	sums := e.MatMul(x, e.weights(l.weight(), l.in, l.taps*l.width))
 	if past == 0 {
 		return sums
 	}

@@ -15,14 +15,14 @@ type family struct {
 }
 
 var families = map[string]family{
-	"filter":      {[]string{"window_ms"}, filterStages, filterTitle},
-	"fcn":         {[]string{"window_ms", "width", "activation", "batch_norm", "experts", "top", "hidden"}, fcnStages, fcnTitle},
-	"tcn":         {[]string{"width", "depth", "kernels", "dilations", "activation", "batch_norm", "residual", "separable", "experts", "top", "hidden"}, tcnStages, tcnTitle},
-	"elm":         {[]string{"memory", "hidden", "branches", "branch_size", "routing", "synapse_tau_ms", "memory_tau_ms", "learn_tau", "version", "activation", "experts", "top"}, elmStages, elmTitle},
-	"lstm":        {[]string{"width", "depth", "window_ms", "activation", "experts", "top", "hidden"}, lstmStages, recurrentTitle},
-	"gru":         {[]string{"width", "depth", "window_ms", "activation", "experts", "top", "hidden"}, gruStages, recurrentTitle},
-	"ssm":         {[]string{"width", "depth", "states", "window_ms", "activation", "experts", "top", "hidden"}, ssmStages, ssmTitle},
-	"transformer": {[]string{"width", "depth", "attention_heads", "span_ms", "window_ms", "hidden", "activation", "experts", "top"}, transformerStages, transformerTitle},
+	"filter":      {[]string{"window_ms", "shared_synapses"}, filterStages, filterTitle},
+	"fcn":         {[]string{"window_ms", "width", "activation", "batch_norm", "experts", "top", "hidden", "shared_synapses"}, fcnStages, fcnTitle},
+	"tcn":         {[]string{"width", "depth", "kernels", "dilations", "activation", "batch_norm", "residual", "separable", "experts", "top", "hidden", "shared_synapses"}, tcnStages, tcnTitle},
+	"elm":         {[]string{"memory", "hidden", "branches", "branch_size", "routing", "synapse_tau_ms", "memory_tau_ms", "learn_tau", "version", "activation", "experts", "top", "shared_synapses"}, elmStages, elmTitle},
+	"lstm":        {[]string{"width", "depth", "window_ms", "activation", "experts", "top", "hidden", "shared_synapses"}, lstmStages, recurrentTitle},
+	"gru":         {[]string{"width", "depth", "window_ms", "activation", "experts", "top", "hidden", "shared_synapses"}, gruStages, recurrentTitle},
+	"ssm":         {[]string{"width", "depth", "states", "window_ms", "activation", "experts", "top", "hidden", "shared_synapses"}, ssmStages, ssmTitle},
+	"transformer": {[]string{"width", "depth", "attention_heads", "span_ms", "window_ms", "hidden", "activation", "experts", "top", "shared_synapses"}, transformerStages, transformerTitle},
 }
 
 // Families are the names of the kinds of surrogates.
@@ -61,6 +61,11 @@ func (s Spec) stages(inputs int) (list []stage, width []int, err error) {
 	}
 	if list, err = f.stages(s); err != nil {
 		return nil, nil, fmt.Errorf("surrogates: %s %w", s.Family, err)
+	}
+	if l, ok := list[0].(*layer); ok {
+		if l.shared, err = s.newSharing(l.taps * l.width); err != nil {
+			return nil, nil, fmt.Errorf("surrogates: %s %w", s.Family, err)
+		}
 	}
 	in, total := inputs, 0
 	for _, st := range list {
@@ -113,6 +118,9 @@ func (s Spec) Title() string {
 	}
 	if s.BatchNorm {
 		t += "-bn"
+	}
+	if s.SharedSynapses > 0 {
+		t += fmt.Sprintf("-shared%d", s.SharedSynapses)
 	}
 	if s.Experts > 0 {
 		t += fmt.Sprintf("-moe%dof%d", max(1, s.Top), s.Experts)

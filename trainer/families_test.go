@@ -18,6 +18,7 @@ var everyFamily = []surrogates.Spec{
 	{Family: "ssm", Width: 6, States: 4},
 	{Family: "transformer", Width: 6, Depth: 1, Span: 8, AttentionHeads: 2},
 	{Family: "elm", Memory: 5, Branches: 3, BranchSize: 5},
+	{Family: "elm", Memory: 5, Branches: 3, BranchSize: 5, SharedSynapses: 4},
 	{Family: "elm", Memory: 5, LearnTau: true},
 	{Family: "lstm", Width: 6},
 	{Family: "gru", Width: 6, Depth: 2},
