@@ -11,7 +11,7 @@ ONNXRUNTIME := 1.20.1
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint demo demo-hh published bench cell-accuracy generate check-generated generate-table check-ptx gpu-bundle onnx-check fuzz clean setup
+.PHONY: help build test lint demo demo-hh published bench cell-accuracy generate check-generated generate-table check-ptx gpu-bundle onnx-check torch-check fuzz clean setup
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ cell-accuracy: setup ## the layer 5 cell against NEURON at full length; how far 
 onnx-check: setup ## exported surrogates stepped in onnxruntime (of npm) give what neq gives: every family
 	npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(OUT)/onnxruntime onnxruntime-node@$(ONNXRUNTIME)
 	NEQ_ONNXRUNTIME=$(abspath $(OUT))/onnxruntime/node_modules $(GO) test ./surrogates -run TestONNX -count 1 -v
+
+torch-check: setup ## gradients of the operations and families against PyTorch (python3-torch; PYTHON names another interpreter)
+	NEQ_TORCH=$(or $(PYTHON),/usr/bin/python3) $(GO) test ./surrogates/... -run TestTorch -count 1 -v
 
 generate: ## the PTX of the GPU's kernels (needs clang-19)
 	cuda/kernels/generate.sh
