@@ -60,8 +60,10 @@ func (e *DivergenceError) Error() string {
 // where it has gone on since.
 func (r *run) diverged(step, part int, what string, graph *surrogates.Graph) error {
 	e := &DivergenceError{Step: step, What: what, Rate: r.c.Rate(min(step, r.c.Steps-1)), Clip: r.c.GradientClip, Checkpoint: -1}
-	if steps, err := checkpoints(r.o.OutDir); err == nil && len(steps) > 0 {
-		e.Checkpoint = steps[len(steps)-1]
+	if r.o.OutDir != "" {
+		if steps, err := checkpoints(r.o.OutDir); err == nil && len(steps) > 0 {
+			e.Checkpoint = steps[len(steps)-1]
+		}
 	}
 	from, n := 0, r.c.Batch*r.c.batches()
 	if part >= 0 {

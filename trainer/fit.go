@@ -16,21 +16,23 @@ import (
 	"neq/cuda/driver"
 	"neq/data/traces"
 	"neq/internal/atomicfile"
+	"neq/internal/tensorboard"
 	"neq/surrogates"
 	"neq/surrogates/ops"
 )
 
 // FitOptions say what to fit to what, and where to.
 type FitOptions struct {
-	Spec      surrogates.Spec
-	Config    Config
-	DataDir   string
-	OutDir    string
-	Resume    bool             // go on from the last checkpoint in OutDir, from the start where there is none
-	Overwrite bool             // remove a fit that is in OutDir
-	Threads   int              // cores, 0: all; the result does not depend on it
-	GPU       *driver.Context  // nil: the CPU, in float32. Checkpoints are the same files, and move from one to the other
-	Hooks     []func(Progress) // called after every step and validation, in order, by the fit's own goroutine
+	Spec        surrogates.Spec
+	Config      Config
+	DataDir     string
+	OutDir      string
+	Resume      bool             // go on from the last checkpoint in OutDir, from the start where there is none
+	Overwrite   bool             // remove a fit that is in OutDir
+	Threads     int              // cores, 0: all; the result does not depend on it
+	TensorBoard string           // folder of event files; "": OutDir/tensorboard where training.tensorboard is set, else none
+	GPU         *driver.Context  // nil: the CPU, in float32. Checkpoints are the same files, and move from one to the other
+	Hooks       []func(Progress) // called after every step and validation, in order, by the fit's own goroutine
 
 	disk   atomicfile.Disk // that tests fill
 	stream bool            // send batches even where the training split would fit on the GPU; for tests
@@ -85,6 +87,7 @@ type run struct {
 	train  episodes    // the training split
 	check  *validation // nil without a validation split
 	log    *metrics
+	board  *tensorboard.Writer // nil where none is asked for
 	st     state
 	best   [][]float32 // weights of st.Best
 	params []*tensor.Dense
@@ -196,7 +199,7 @@ func enter(o FitOptions) (done bool, err error) {
 			done = done || e.Name() == modelFile
 		}
 	case o.Overwrite:
-		for _, name := range []string{modelFile, weightsFile, metricsFile, checkpointFolder} { // model.json first: a half-removed fit must not look whole
+		for _, name := range []string{modelFile, weightsFile, metricsFile, boardFolder, checkpointFolder} { // model.json first: a half-removed fit must not look whole
 			if err := os.RemoveAll(filepath.Join(o.OutDir, name)); err != nil {
 				return false, fmt.Errorf("trainer: %w", err)
 			}
@@ -306,6 +309,9 @@ func (r *run) build(ctx context.Context, src source) error {
 	if r.log, err = openMetrics(r.o.OutDir, keep); err != nil {
 		return err
 	}
+	if err := r.openBoard(); err != nil {
+		return err
+	}
 	r.started, r.saved = time.Now(), time.Now()
 	r.before, r.logged = r.st.Seconds, r.st.Seconds
 	return nil
@@ -351,6 +357,9 @@ func (r *run) close() (first error) {
 	}
 	if r.gpu != nil {
 		first = r.gpu.Close()
+	}
+	if r.board != nil {
+		first = errors.Join(first, r.board.Close())
 	}
 	if r.log != nil {
 		return errors.Join(first, r.log.close())

@@ -58,19 +58,8 @@ func (r *run) step() error {
 	step := r.st.Step
 	rate, weights := r.c.Rate(step), r.c.Weights(step)
 	var now lossSum
-	for part := range r.c.batches() {
-		if err := r.batch(step, part, weights, &now); err != nil {
-			return err
-		}
-		var err error
-		if part < r.c.batches()-1 {
-			err = r.solver.Accumulate(r.params, r.graph.Gradients())
-		} else {
-			err = r.solver.Step(r.params, r.graph.Gradients(), rate)
-		}
-		if err != nil {
-			return r.unsolved(step, err)
-		}
+	if err := r.descend(step, weights, rate, &now); err != nil {
+		return err
 	}
 	r.st.Step++
 	if r.gpu == nil {
@@ -94,6 +83,25 @@ func (r *run) step() error {
 		}
 	}
 	r.tell(false)
+	return nil
+}
+
+// descend makes a step from its batches, whose losses on the CPU are added to sum.
+func (r *run) descend(step int, w surrogates.LossWeights, rate float64, sum *lossSum) error {
+	for part := range r.c.batches() {
+		if err := r.batch(step, part, w, sum); err != nil {
+			return err
+		}
+		var err error
+		if part < r.c.batches()-1 {
+			err = r.solver.Accumulate(r.params, r.graph.Gradients())
+		} else {
+			err = r.solver.Step(r.params, r.graph.Gradients(), rate)
+		}
+		if err != nil {
+			return r.unsolved(step, err)
+		}
+	}
 	return nil
 }
 
@@ -187,7 +195,7 @@ func (r *run) logLoss(rate float64) error {
 	m.Seconds, m.BioPerSecond = now, r.bioSeconds(r.st.Sum.Steps)/max(1e-9, now-r.logged)
 	m.Waited = r.waited / max(1e-9, r.stepped)
 	r.st.Sum, r.logged, r.stepped, r.waited = lossSum{}, now, 0, 0
-	return r.log.write(m)
+	return r.write(m)
 }
 
 // validate scores the weights and keeps them if they are the best so far.
@@ -202,7 +210,7 @@ func (r *run) validate(ctx context.Context) error {
 	}
 	m := validationMetric(r.st.Step, res)
 	m.Seconds = r.seconds()
-	if err := r.log.write(m); err != nil {
+	if err := r.write(m); err != nil {
 		return err
 	}
 	// The score is the AUC; where the neuron never spikes or spikes are not trained, the voltage's explained variance.
