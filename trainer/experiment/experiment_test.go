@@ -194,7 +194,7 @@ func TestRefused(t *testing.T) {
 	for _, c := range []struct{ set, want string }{
 		{"report.threshold=1.5", "--set report.threshold=1.5: report.threshold: 1.5"},
 		{"report.fidelity=nope", "average_precision"},
-		{"training.optimiser=sgd", "nadam or adam"},
+		{"training.optimiser=sgd", "nadam, adam or adamw"},
 		{"simulation.dt_ms=0", ""}, // the model's own
 	} {
 		_, err := load(t, small, c.set)

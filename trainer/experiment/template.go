@@ -149,6 +149,7 @@ func Template(model string) (string, error) {
 	p("  - {family: tcn, depth: 2, width: 1, kernels: [1, 40], activation: tanh}    # one weight a synapse, then one filter for all")
 	p("  - {family: fcn, window_ms: 40, width: 8}    # one hidden layer")
 	p("  - {family: tcn, depth: 3, width: 16, kernels: [20, 10, 10], activation: relu, batch_norm: true}    # a temporally convolutional network")
+	p("  - {family: elm, memory: 4}    # an Expressive Leaky Memory neuron; every family and its keys: surrogates/README.md")
 	p("")
 	p("training:")
 	p("  optimiser: nadam    # or adam")
