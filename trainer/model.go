@@ -42,6 +42,7 @@ type Description struct {
 	Threshold      *float64             `json:"spike_threshold_logit"` // best spike F1 on validation; null without spikes there
 	Validation     *fidelity.Result     `json:"validation"`            // of these weights; null without a validation split
 	Config         Config               `json:"training"`
+	Imported       string               `json:"imported,omitempty"` // file of published weights it comes from
 	Data           traces.Info          `json:"data"`
 	Steps          int                  `json:"steps"`       // run, early stopping included
 	BestStep       int                  `json:"best_step"`   // whose weights these are
