@@ -13,7 +13,7 @@ func (b *Builder) Add(x, y *G.Node) (*G.Node, error) {
 	}
 	diff := func(_ G.Nodes, _, grad *G.Node) (G.Nodes, error) { return G.Nodes{grad, grad}, nil }
 	c := &addCPU{b: b}
-	return b.apply("add", x.Shape().Clone(), c, nil, []bool{true, true}, diff, x, y)
+	return b.apply("add", x.Shape().Clone(), c, c.gpu, []bool{true, true}, diff, x, y)
 }
 
 type addCPU struct {

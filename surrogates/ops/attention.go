@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"neq/cuda/driver"
 	"neq/cuda/kernels/nets"
 )
 
@@ -27,6 +28,9 @@ func (b *Builder) Attention(qkv, bias *G.Node, heads, span int) (*G.Node, error)
 		return nil, fmt.Errorf("ops: attention over %v by %d heads, span %d, bias %v: want [batch][time][3C], C a multiple of the heads, and a bias of [heads][span] or none", xs, heads, span, bs)
 	}
 	c := attention{b: b, batch: xs[0], AttentionShape: nets.AttentionShape{Time: xs[1], Heads: heads, Width: xs[2] / 3 / heads, Span: min(span, xs[1])}, lags: span}
+	if err := c.weightsRoom(); err != nil {
+		return nil, fmt.Errorf("ops: attention: %w", err)
+	}
 	in, wrt := G.Nodes{qkv}, []bool{true, true}
 	if bias != nil {
 		in = append(in, bias)
@@ -35,21 +39,21 @@ func (b *Builder) Attention(qkv, bias *G.Node, heads, span int) (*G.Node, error)
 		g := &attentionGrad{attentionCPU: attentionCPU{attention: c}}
 		g.scratch = c.room(true)
 		g.dbias = make([]float32, c.batch*heads*c.Span)
-		shared, err := c.gradGPU(len(in) > 1)
+		onDX, onBias, err := c.gradGPU()
 		if err != nil {
 			return nil, fmt.Errorf("ops: attention: %w", err)
 		}
-		dx, err := b.apply("attention dx", xs.Clone(), g, shared.body(), nil, nil, append(append(G.Nodes{}, in...), grad)...)
+		dx, err := b.apply("attention dx", xs.Clone(), g, onDX, nil, nil, append(append(G.Nodes{}, in...), grad)...)
 		if err != nil || len(in) == 1 {
 			return G.Nodes{dx}, err
 		}
 		s := &attentionBias{g: g, total: make([]float64, heads*c.Span)}
-		db, err := b.apply("attention dbias", tensor.Shape{heads, span}, s, shared.bias(), nil, nil, dx)
+		db, err := b.apply("attention dbias", tensor.Shape{heads, span}, s, onBias, nil, nil, dx)
 		return G.Nodes{dx, db}, err
 	}
 	shape := xs.Clone()
 	shape[2] /= 3
-	return b.apply("attention", shape, &attentionCPU{attention: c, scratch: c.room(false)}, nil, wrt[:len(in)], diff, in...)
+	return b.apply("attention", shape, &attentionCPU{attention: c, scratch: c.room(false)}, c.gpu, wrt[:len(in)], diff, in...)
 }
 
 // attention is the shape of an attention; Span is at most a window, lags what the bias has.
@@ -57,6 +61,7 @@ type attention struct {
 	b *Builder
 	nets.AttentionShape
 	batch, lags int
+	weights     *driver.Buffer[float32] // [batch][time][heads][lags], on a device
 }
 
 // room is the CPU's scratch, one for each thread.

@@ -224,10 +224,15 @@ func synapsesCase(inputs, features, hidden int, shape ...int) opCase {
 		inputs: normals([]int{features, hidden}, []int{hidden}, []int{hidden, k}, []int{k}), build: func(b *Builder, in []*G.Node) (*G.Node, error) {
 			t := tensor.New(tensor.WithShape(inputs, features), tensor.WithBacking(slices.Clone(known)))
 			if b.device != nil {
-				if err := b.device.Adopt(t); err != nil {
+				r, err := b.device.tensor(t.Shape())
+				if err != nil {
 					return nil, err
 				}
-				t = b.device.Resident(t)
+				b.held = append(b.held, r)
+				if err := r.buf.Write(b.device.queue, known); err != nil {
+					return nil, err
+				}
+				t = r.value
 			}
 			f := G.NewTensor(in[0].Graph(), tensor.Float32, 2, G.WithShape(inputs, features), G.WithName("features"), G.WithValue(t))
 			return b.SharedSynapses(f, in[0], in[1], in[2], in[3], shape...)

@@ -17,7 +17,7 @@ func (b *Builder) DepthwiseConv(x, w, bias *G.Node, dilation int) (*G.Node, erro
 	}
 	c := depthwise{b: b, windows: windows{xs[0], xs[1]}, channels: xs[2], taps: ws[0], dilation: dilation}
 	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		dx, err := b.apply("depthwise dx", xs.Clone(), &depthwiseDX{c}, nil, nil, nil, in[1], grad)
+		dx, err := b.apply("depthwise dx", xs.Clone(), &depthwiseDX{c}, c.gpuDX, nil, nil, in[1], grad)
 		if err != nil {
 			return nil, err
 		}
@@ -34,7 +34,7 @@ func (b *Builder) DepthwiseConv(x, w, bias *G.Node, dilation int) (*G.Node, erro
 		db, err := b.columnSums(grad, c.channels)
 		return G.Nodes{dx, dw, db}, err
 	}
-	return b.apply("depthwise", xs.Clone(), &depthwiseCPU{c}, nil, []bool{true, true, true}, diff, x, w, bias)
+	return b.apply("depthwise", xs.Clone(), &depthwiseCPU{c}, c.gpu, []bool{true, true, true}, diff, x, w, bias)
 }
 
 // windows is a batch of them, cut in parts of chunkRows ms.

@@ -5,6 +5,8 @@ import (
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"neq/cuda/driver"
 )
 
 // LayerNorm normalises every bin of x [batch][time][channels] over its channels (Ba, Kiros & Hinton 2016), with scale
@@ -16,9 +18,12 @@ func (b *Builder) LayerNorm(x, gamma, beta *G.Node) (*G.Node, error) {
 		return nil, fmt.Errorf("ops: layer norm of %v with scale %v, shift %v", xs, gamma.Shape(), beta.Shape())
 	}
 	c := layerNorm{b: b, rows: xs[0] * xs[1], channels: xs[2]}
+	if err := c.room(); err != nil {
+		return nil, fmt.Errorf("ops: layer norm: %w", err)
+	}
 	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 		dx := &layerNormCPU{layerNorm: c, do: (*layerNormCPU).dx}
-		dxs, err := b.apply("layer norm dx", xs.Clone(), dx, nil, nil, nil, in[0], in[1], grad)
+		dxs, err := b.apply("layer norm dx", xs.Clone(), dx, c.gpuDX, nil, nil, in[0], in[1], grad)
 		if err != nil {
 			return nil, err
 		}
@@ -40,13 +45,14 @@ func (b *Builder) LayerNorm(x, gamma, beta *G.Node) (*G.Node, error) {
 		return G.Nodes{dxs, dgamma, dbeta}, err
 	}
 	y := &layerNormCPU{layerNorm: c, do: (*layerNormCPU).y}
-	return b.apply("layer norm", xs.Clone(), y, nil, []bool{true, true, true}, diff, x, gamma, beta)
+	return b.apply("layer norm", xs.Clone(), y, c.gpu, []bool{true, true, true}, diff, x, gamma, beta)
 }
 
 // layerNorm is the shape of a layer normalisation.
 type layerNorm struct {
 	b              *Builder
 	rows, channels int
+	stats          *driver.Buffer[float32] // of the rows, on a device
 }
 
 // layerNormCPU is the normalisation or a gradient of it, a part being chunkRows rows.

@@ -97,6 +97,8 @@ type moe struct {
 	packed        []float32 // router, then every expert's two weights
 	zero          []float32
 
+	gpu *moeDevice
+
 	stage func(*moe, int)
 	in    [][]float32
 	out   []float32

@@ -33,6 +33,7 @@ type Builder struct {
 	precision Precision // of products
 	batch     *DeviceBatch
 	held      []*resident // the graph's tensors on the device
+	scratch   []interface{ Free() error }
 
 	bf16   nets.BF16 // where the precision is
 	halves [2][]uint16
@@ -66,6 +67,10 @@ func (b *Builder) Close() {
 		b.device.free(r)
 	}
 	b.held = nil
+	for _, s := range b.scratch {
+		_ = s.Free() // a lost device has freed it
+	}
+	b.scratch = nil
 	if b.batch != nil {
 		b.batch.close()
 	}

@@ -29,7 +29,7 @@
 enum { BLOCK_THREADS = 256 }; // of every launch
 
 // SYNC is a barrier of the block, WARP_SUM the sum over the 32 threads of a warp in all of them, in an order that is
-// fixed: all threads of a block get to either. FENCE makes what was written before it seen by other blocks after it.
+// fixed, WARP_MAX the largest: all threads of a block get to any of them. FENCE makes what was written before it seen by other blocks after it.
 #ifdef NETS_TWIN
 #include "twin_grid.h"
 #else
@@ -51,6 +51,15 @@ FN float warp_sum(float x) {
     float y;
     __asm__ volatile("shfl.sync.bfly.b32 %0, %1, %2, 31, -1;" : "=f"(y) : "f"(x), "r"(m));
     x += y;
+  }
+  return x;
+}
+#define WARP_MAX(x) warp_max(x)
+FN float warp_max(float x) {
+  for (int m = 16; m; m /= 2) {
+    float y;
+    __asm__ volatile("shfl.sync.bfly.b32 %0, %1, %2, 31, -1;" : "=f"(y) : "f"(x), "r"(m));
+    x = x < y ? y : x;
   }
   return x;
 }

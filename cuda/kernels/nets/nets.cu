@@ -264,4 +264,7 @@ KERNEL(norm_grad, const float *, x, const float *, stats, const float *, gamma, 
 #include "conv.cuh"
 #include "recurrent.cuh"
 #include "ssm.cuh"
+#include "dense.cuh"
+#include "attention.cuh"
+#include "moe.cuh"
 #include "solver.cuh"

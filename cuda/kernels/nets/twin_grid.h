@@ -23,6 +23,7 @@
 #define ROOT_D(x) sqrt(x)
 #define TAKE(counter, last) twin_take(counter, last)
 #define WARP_SUM(x) twin_warp_sum(x)
+#define WARP_MAX(x) twin_warp_max(x)
 #define MMA_BF16(d, a, b) twin_mma(d, a, b, 1)
 #define MMA_TF32(d, a, b) twin_mma(d, a, b, 0)
 #define NEEDS(p, n) twin_needs(p, sizeof *(p), n, #p)
@@ -62,6 +63,14 @@ static __attribute__((unused)) float twin_warp_sum(float x) {
     x += lane[twin.thread ^ m];
     twin_sync();
   }
+  return x;
+}
+static __attribute__((unused)) float twin_warp_max(float x) {
+  static __thread float lane[TWIN_THREADS];
+  lane[twin.thread] = x;
+  twin_sync();
+  for (int i = twin.thread & ~31, n = i + 32; i < n; i++) x = x < lane[i] ? lane[i] : x;
+  twin_sync();
   return x;
 }
 // Round to nearest even; NaN is the one that cvt.rn.bf16.f32 gives.
