@@ -26,7 +26,10 @@ func TestTorch(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer g.Close()
-		c := torchcheck.Case{Name: fmt.Sprintf("%02d-%s", i, spec.Title()), Model: "network"}
+		c := torchcheck.Case{Name: fmt.Sprintf("%02d-%s", i, spec.Title()), Model: "network", Tolerance: 2e-5}
+		if spec.BatchNorm { // it subtracts means over the batch, which leaves of a bias's gradient a part of its terms
+			c.Tolerance = 2e-4
+		}
 		add := func(name string, shape []int, v, grad []float32) {
 			c.In = append(c.In, safetensors.Tensor{Name: name, Shape: shape, Data: slices.Clone(v)})
 			c.Grad = append(c.Grad, grad)
@@ -66,7 +69,7 @@ func TestTorch(t *testing.T) {
 			"loss_weights": []float32{weights.Spike, weights.Voltage, weights.Auxiliary[0]}}
 		cases = append(cases, c)
 	}
-	torchcheck.Run(t, 2e-5, cases...)
+	torchcheck.Run(t, cases...)
 }
 
 // forTorch is a stage as torch_check.py's function of its kind takes it.

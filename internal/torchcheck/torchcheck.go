@@ -22,11 +22,11 @@ type Case struct {
 	Out         []float32
 	DOut        []float32   // the gradient that comes back at out; nil: 1, for a loss
 	Grad        [][]float32 // of In; nil: of none is asked
+	Tolerance   float64     // a part of the largest number of each tensor, for the rounding of float32 alone
 }
 
-// Run compares cases with PyTorch's float64 and fails the test where one is off by more than a tolerance: a part of the
-// largest number of each tensor, for the rounding of float32 alone.
-func Run(t *testing.T, tolerance float64, cases ...Case) {
+// Run compares cases with PyTorch's float64 and fails the test where one is off by more than its tolerance.
+func Run(t *testing.T, cases ...Case) {
 	t.Helper()
 	python := os.Getenv("NEQ_TORCH")
 	if python == "" {
@@ -34,7 +34,7 @@ func Run(t *testing.T, tolerance float64, cases ...Case) {
 	}
 	dir := t.TempDir()
 	for _, c := range cases {
-		if err := c.write(filepath.Join(dir, c.Name+".safetensors"), tolerance); err != nil {
+		if err := c.write(filepath.Join(dir, c.Name+".safetensors")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -57,8 +57,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func (c Case) write(path string, tolerance float64) error {
-	options, err := json.Marshal(map[string]any{"model": c.Model, "options": c.Options, "tolerance": tolerance})
+func (c Case) write(path string) error {
+	options, err := json.Marshal(map[string]any{"model": c.Model, "options": c.Options, "tolerance": c.Tolerance})
 	if err != nil {
 		return err
 	}

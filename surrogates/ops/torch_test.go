@@ -26,7 +26,7 @@ func TestTorch(t *testing.T) {
 		for i, x := range c.inputs {
 			of = append(of, safetensors.Tensor{Name: x.name, Shape: x.shape, Data: in[i]})
 		}
-		cases = append(cases, torchcheck.Case{Name: model, Model: model, In: of, Out: y, DOut: dy, Grad: grads})
+		cases = append(cases, torchcheck.Case{Name: model, Model: model, In: of, Out: y, DOut: dy, Grad: grads, Tolerance: 1e-5})
 	}
-	torchcheck.Run(t, 1e-5, cases...)
+	torchcheck.Run(t, cases...)
 }
