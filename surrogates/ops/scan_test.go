@@ -47,7 +47,9 @@ type opRun struct {
 	isa     string
 	device  *Device
 	threads int
-	kept    int // bytes of states; 0: as they come
+
+	precision Precision // of a device's products
+	kept      int       // bytes of states; 0: as they come
 }
 
 // run gives the op's output on in, and its gradients where dy is the output's. It runs twice: what is left of the first
@@ -57,7 +59,7 @@ func (o opRun) run(t *testing.T, c opCase, in [][]float32, dy []float32) (y []fl
 	var b *Builder
 	var err error
 	if o.device != nil {
-		b, err = NewDeviceBuilder(o.device, dy != nil, Float32)
+		b, err = NewDeviceBuilder(o.device, dy != nil, o.precision)
 	} else {
 		b, err = NewBuilder(o.threads, dy != nil, o.isa)
 	}
