@@ -12,6 +12,7 @@ import (
 // TestTorch: the loss of every family and its gradients against PyTorch's, on the same weights and spikes. Rounding of
 // float32, 6e-8, adds up over layers, ms and the sum over the batch's rows.
 func TestTorch(t *testing.T) {
+	torchcheck.Python(t)
 	const batch, time, inputs, burnIn = 3, 60, 23, 8
 	weights := LossWeights{Spike: 1, Voltage: 0.5, Auxiliary: []float32{0.3}}
 	var cases []torchcheck.Case

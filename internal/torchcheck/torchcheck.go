@@ -25,14 +25,20 @@ type Case struct {
 	Tolerance   float64     // a part of the largest number of each tensor, for the rounding of float32 alone
 }
 
-// Run compares cases with PyTorch's float64 and fails the test where one is off by more than its tolerance.
-func Run(t *testing.T, cases ...Case) {
+// Python is the one with PyTorch; the test skips where none is named.
+func Python(t *testing.T) string {
 	t.Helper()
 	python := os.Getenv("NEQ_TORCH")
 	if python == "" {
 		t.Skip("PyTorch: set NEQ_TORCH to a Python that has it, or run make torch-check")
 	}
-	dir := t.TempDir()
+	return python
+}
+
+// Run compares cases with PyTorch's float64 and fails the test where one is off by more than its tolerance.
+func Run(t *testing.T, cases ...Case) {
+	t.Helper()
+	python, dir := Python(t), t.TempDir()
 	for _, c := range cases {
 		if err := c.write(filepath.Join(dir, c.Name+".safetensors")); err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 // TestTorch: the scans against PyTorch, long enough for what they forget to be forgotten. Rounding of float32, 6e-8, adds
 // up over the ms that a state remembers.
 func TestTorch(t *testing.T) {
+	torchcheck.Python(t)
 	var cases []torchcheck.Case
 	for model, c := range map[string]opCase{
 		"lstm": lstmCase(3, 120, 40), "gru": gruCase(3, 120, 40), "ssm": ssmCase(2, 150, 20, 8, -2),
