@@ -24,6 +24,29 @@ var everyFamily = []surrogates.Spec{
 	{Family: "gru", Width: 6, Depth: 2},
 }
 
+// TestEveryFamilySweeps: every family is scored and shown, and reported together.
+func TestEveryFamilySweeps(t *testing.T) {
+	var entries []Entry
+	for _, spec := range everyFamily {
+		entries = append(entries, Entry{Spec: spec})
+	}
+	c := quick().Config
+	c.Steps, c.ValidateEvery, c.BurnIn = 4, 4, ptr(20)
+	dir := t.TempDir()
+	study, err := Sweep(context.Background(), SweepOptions{Surrogates: entries, Config: c, DataDir: small().write(t), OutDir: dir, Split: "test", Resamples: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(study.Rows) != len(everyFamily) {
+		t.Errorf("%d rows of %d surrogates", len(study.Rows), len(everyFamily))
+	}
+	for _, r := range study.Rows {
+		if r.Error != "" {
+			t.Errorf("%s: %s", r.Name, r.Error)
+		}
+	}
+}
+
 // TestEveryFamilyResumes: interrupted and resumed, on other numbers of threads, every family gives the bytes of a fit that
 // was not; and its model is read back and scores as it was validated.
 func TestEveryFamilyResumes(t *testing.T) {

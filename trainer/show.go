@@ -83,7 +83,7 @@ func (m *Model) example(ctx context.Context, p pick, threads int) (equivalence.E
 
 func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
-// filters are the first layer's weights by group of synapses. A single filter is multiplied by its spike head's weight,
+// filters are the first layer's weights by group of synapses; none where those are not temporal filters. A single filter is multiplied by its spike head's weight,
 // so that positive always means "towards a spike".
 func (m *Model) filters() equivalence.Filters {
 	f := equivalence.Filters{Surrogate: m.Title}
@@ -94,10 +94,10 @@ func (m *Model) filters() equivalence.Filters {
 		}
 	}
 	for _, w := range m.Network.Weights() {
-		if !w.Synaptic {
+		shape, data := w.Value.Shape(), values(w) // [synapse][lag][channel]
+		if !w.Synaptic || len(shape) != 3 {       // a branch's slots have no filter
 			continue
 		}
-		shape, data := w.Value.Shape(), values(w) // [synapse][lag][channel]
 		taps, channels := shape[1], shape[2]
 		f.Channels = channels
 		for _, g := range m.Synapses {
