@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"math"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -106,4 +107,37 @@ func BenchmarkBatches(b *testing.B) {
 		}
 		builder.Close()
 	}
+}
+
+// BenchmarkShards is how many seconds of biology a core reads and decompresses from disk per second.
+func BenchmarkShards(b *testing.B) {
+	src := layer5()
+	info := src.Info()
+	dir := filepath.Join(b.TempDir(), "traces")
+	info.Synapses = []traces.SynapseInfo{{Name: "exc", Kind: "ampa", First: 0, Count: info.Inputs}}
+	info.EventCapacity, info.SpikeCapacity, info.Threshold, info.Configuration = 750_000, 1000, -55, map[string]any{"made_for": "tests"}
+	w, err := traces.Create(dir, info, traces.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for k := range info.Shards() {
+		if err := w.WriteShard(k, src.shards[k]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := w.Commit(); err != nil {
+		b.Fatal(err)
+	}
+	set, err := traces.Open(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ResetTimer()
+	began := cpuSeconds()
+	for i := range b.N {
+		if _, err := set.Shard(i % info.Shards()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N*src.perShard*src.duration)/1000/(cpuSeconds()-began), "bio-s/core-s")
 }

@@ -39,6 +39,14 @@ func TestUsage(t *testing.T) {
 		{"simulate . --out p", []string{"directory"}},
 		{"simulate /dev/null --out p", []string{"empty", "neq init"}},
 		{"simulate /dev/zero --out p", []string{"larger than a configuration"}},
+		{"train run.yaml --data d", []string{`"out" not set`}},
+		{"train run.yaml --data d --out p --seeds 0", []string{"--seeds", "want 1 to"}},
+		{"train run.yaml --data d --out p --seeds 1,x", []string{"--seeds", `"1,x"`}},
+		{"train run.yaml --data d --out p --find-rate", []string{"--out p", ".svg"}},
+		{"train run.yaml --data d --find-rate --resume", []string{"--resume with --find-rate"}},
+		{"train run.yaml --data d --find-rate --seeds 2", []string{"find-rate", "seeds"}},
+		{"train run.yaml --data d --out p --set training.weight_decay=0.1", []string{"training.weight_decay", "adamw"}},
+		{"train run.yaml --data d --out p --set training.accumulate=-1", []string{"training.accumulate"}},
 		{"train run.yaml --data d --out p --surrogate nope", []string{`no surrogate "nope"`, "filter-10ms, fcn-10ms-2"}},
 	} {
 		refused(t, dir, exitUsage, c.want, strings.Fields(c.line)...)
