@@ -62,6 +62,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 		{"flipped bit", optimiserFile, flip, []string{optimiserFile, "damaged"}},
 		{"flipped bit", bestFile, flip, []string{bestFile, "damaged"}},
 		{"flipped digit", stateFile, func(b []byte) []byte { return bytes.Replace(b, []byte(`"step": 10`), []byte(`"step": 12`), 1) }, []string{stateFile, "checksum"}},
+		{"another version", stateFile, func(b []byte) []byte { return bytes.Replace(b, []byte(`"format": 1`), []byte(`"format": 9`), 1) }, []string{stateFile, "has format 9, this version reads 1"}},
 		{"truncated", weightsFile, func(b []byte) []byte { return b[:len(b)-3] }, []string{weightsFile, "bytes, want"}},
 		{"truncated", stateFile, func(b []byte) []byte { return b[:len(b)/2] }, []string{stateFile, "damaged"}},
 		{"empty", stateFile, func([]byte) []byte { return nil }, []string{stateFile, "damaged"}},
