@@ -1,6 +1,6 @@
 #!/bin/sh
-# A training step (forward, backward, Adam) of surrogates beside PyTorch's, one core each, in turns.
-# usage: bench/step_vs_torch.sh [fcn filter tcn elm15 elm100 lstm gru]     needs python3-torch; PYTHON names another interpreter
+# A training step (forward, backward, Adam) of surrogates beside PyTorch's, one core each, in turns, then on two cores.
+# usage: bench/step_vs_torch.sh [fcn filter tcn tcn-bf16 elm15 elm100 lstm gru]     needs python3-torch; PYTHON names another interpreter
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-/usr/bin/python3}
@@ -8,13 +8,19 @@ python=${PYTHON:-/usr/bin/python3}
 binary=$(mktemp)
 trap 'rm -f "$binary"' EXIT
 go test -c -o "$binary" ./surrogates
-[ $# -gt 0 ] || set -- fcn filter tcn elm15 elm100 lstm gru
+[ $# -gt 0 ] || set -- fcn filter tcn tcn-bf16 elm15 elm100 lstm gru
 echo "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), PyTorch $("$python" -c 'import torch; print(torch.__version__)'), commit $(git rev-parse --short HEAD), $(date -u +%F)"
-printf '%-8s %12s %16s %12s %8s\n' network parameters 'PyTorch bio-s/s' 'neq bio-s/s' ratio
+echo "one core each, best of PyTorch's steps, mean of ours; PyTorch computes in float32"
+printf '%-9s %11s %16s %12s %8s %14s\n' network parameters 'PyTorch bio-s/s' 'neq bio-s/s' ratio 'two cores/one'
+rate() { # name, threads, times
+  GOMAXPROCS=$2 "$binary" -test.run '^$' -test.bench "^BenchmarkStep\$/^$1\$/threads=$2\$" -test.benchtime "$3" |
+    awk '/bio-s\/s/ {for (i = 2; i <= NF; i++) if ($i == "bio-s/s") print $(i - 1)}'
+}
 for name; do
   steps=3 time=20x
-  case $name in filter) steps=20 time=2000x ;; elm*) time=200x ;; lstm | gru) time=60x ;; esac
-  peer=$("$python" bench/step_torch.py "$name" "$steps")
-  ours=$(GOMAXPROCS=1 "$binary" -test.run '^$' -test.bench "^BenchmarkStep\$/^$name\$/threads=1\$" -test.benchtime "$time" | awk '/bio-s\/s/ {for (i = 2; i <= NF; i++) if ($i == "bio-s/s") print $(i - 1)}')
-  echo "$peer $ours" | awk '{printf "%-8s %12d %16.2f %12.2f %8.1f\n", $1, $2, $4, $5, $5 / $4}'
+  case $name in filter) steps=20 time=2000x ;; elm15) time=300x ;; elm100) time=100x ;; lstm | gru) time=60x ;; esac
+  peer=$("$python" bench/step_torch.py "${name%-bf16}" "$steps")
+  one=$(rate "$name" 1 "$time")
+  two=$(rate "$name" 2 "$time")
+  echo "$name $peer $one $two" | awk '{printf "%-9s %11d %16.2f %12.2f %8.1f %14.2f\n", $1, $3, $5, $6, $6 / $5, $7 / $6}'
 done
