@@ -48,7 +48,7 @@ cell-accuracy: setup ## the layer 5 cell against NEURON at full length; how far 
 	NEQ_VALIDATE=1 NEQ_ACCURACY=$(CURDIR)/bench/results/l5pc-accuracy.txt $(GO) test ./data/neuron -run TestL5PC -count 1 -timeout 60m -v
 
 onnx-check: setup ## exported surrogates stepped in onnxruntime (of npm) give what neq gives: every family
-	npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(OUT)/onnxruntime onnxruntime-node@$(ONNXRUNTIME)
+	npm install --loglevel error --no-audit --no-fund --ignore-scripts --prefix $(OUT)/onnxruntime onnxruntime-node@$(ONNXRUNTIME)
 	NEQ_ONNXRUNTIME=$(abspath $(OUT))/onnxruntime/node_modules $(GO) test ./surrogates -run TestONNX -count 1 -v
 
 torch-check: setup ## gradients of the operations and families against PyTorch (python3-torch; PYTHON names another interpreter)

@@ -189,6 +189,13 @@ func FuzzModel(f *testing.F) {
 		if err == nil && net.Parameters() > len(weights)/4 {
 			t.Errorf("a network of %d weights from a file of %d bytes", net.Parameters(), len(weights))
 		}
+		if err == nil {
+			m := &Model{*d, net}
+			metadata, err := m.metadata("")
+			if err == nil {
+				m.writeONNX(&bytes.Buffer{}, "", metadata)
+			}
+		}
 		if err := d.Fits(small().info()); err == nil && d.Inputs != 11 {
 			t.Errorf("%d inputs fit 11", d.Inputs)
 		}

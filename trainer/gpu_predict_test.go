@@ -22,7 +22,11 @@ func TestPredictOnGPU(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "gpu")
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if _, err := Predict(ctx, dir, data, "test", out, PredictOptions{GPU: openFake(t), Hook: func(int, int) { cancel() }}); err == nil {
+	if _, err := Predict(ctx, dir, data, "test", out, PredictOptions{GPU: openFake(t), Hook: func(done, _ int) {
+		if done == 8 { // of the first chunk
+			cancel()
+		}
+	}}); err == nil {
 		t.Fatal("it was not interrupted")
 	}
 	if _, err := Predict(context.Background(), dir, data, "test", out, PredictOptions{Resume: true}); err != nil {

@@ -97,6 +97,8 @@ func (d *Description) network(path string, weights []byte) (*surrogates.Network,
 	case err != nil:
 	case d.Data.Inputs != d.Inputs:
 		err = fmt.Errorf("inputs %d, while its data set has %d", d.Inputs, d.Data.Inputs)
+	case len(d.Normalisation.Auxiliary) != len(d.Auxiliary):
+		err = fmt.Errorf("%d auxiliary outputs with %d scales", len(d.Auxiliary), len(d.Normalisation.Auxiliary))
 	case size > int64(len(weights))/4: // before memory is taken for what a file merely claims
 		err = fmt.Errorf("a network of %d weights, while %s has room for %d", size, weightsFile, len(weights)/4)
 	}

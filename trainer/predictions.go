@@ -17,7 +17,7 @@ type PredictOptions struct {
 	Threads   int                // cores, 0: all
 	GPU       *driver.Context    // nil: the CPU
 	Version   string             // of neq, for the record
-	Hook      func(done, of int) // samples, called after each chunk of them; may be nil
+	Hook      func(done, of int) // samples, called after each; may be nil
 }
 
 // Predictions is what Predict wrote.
@@ -84,12 +84,16 @@ func Predict(ctx context.Context, modelDir, dataDir, splitName, outDir string, o
 		first, count := w.Samples(k)
 		run := data
 		run.first, run.count = first, count
+		at := done
 		err := run.each(0, func(s *traces.Shard, from, to int) error {
 			return p.run(ctx, s, from, to, func(_ int, out Prediction) error {
 				for _, x := range out.Logit {
 					spike = append(spike, float32(probability(float64(x))))
 				}
 				voltage = append(voltage, out.Voltage...)
+				if at++; o.Hook != nil {
+					o.Hook(at, data.count)
+				}
 				return nil
 			})
 		})
@@ -102,9 +106,7 @@ func Predict(ctx context.Context, modelDir, dataDir, splitName, outDir string, o
 		if err != nil {
 			return nil, err
 		}
-		if done += count; o.Hook != nil {
-			o.Hook(done, data.count)
-		}
+		done += count
 	}
 	return &Predictions{m.Title, splitName, data.count, outDir}, w.Commit()
 }
