@@ -90,6 +90,7 @@ type moe struct {
 
 	logits, gates []float32 // [rows][experts], [rows][top]
 	chosen, at    []int32   // [rows][top]: experts; places in the expert-major order
+	of            []int32   // [rows*top]: the row at a place
 	start         []int     // [experts+1]: in that order
 	stretches     []stretchOf
 	x, pre, post  []float32 // in that order: inputs, hidden layers before and after the activation
@@ -111,7 +112,7 @@ type stretchOf struct{ expert, from, to int }
 func (m *moe) buffers() {
 	n := m.rows * m.top
 	m.logits, m.gates = make([]float32, m.rows*m.experts), make([]float32, n)
-	m.chosen, m.at = make([]int32, n), make([]int32, n)
+	m.chosen, m.at, m.of = make([]int32, n), make([]int32, n), make([]int32, n)
 	m.start, m.stretches = make([]int, m.experts+1), make([]stretchOf, 0, n/chunkRows+m.experts)
 	m.x, m.given = make([]float32, n*m.channels), make([]float32, n*m.channels)
 	m.pre, m.post = make([]float32, n*m.hidden), make([]float32, n*m.hidden)
@@ -180,8 +181,8 @@ func (m *moe) sort() {
 	}
 	for i, e := range m.chosen {
 		m.at[i] = int32(m.start[e])
+		m.of[m.start[e]] = int32(i / m.top)
 		m.start[e]++
-		copy(m.x[int(m.at[i])*m.channels:], m.in[0][i/m.top*m.channels:(i/m.top+1)*m.channels])
 	}
 	copy(m.start[1:], m.start[:m.experts])
 	m.start[0] = 0
@@ -192,6 +193,10 @@ func (m *moe) expert(i int) {
 	one, two := m.weightsOf(s.expert)
 	pre, post := m.pre[s.from*m.hidden:s.to*m.hidden], m.post[s.from*m.hidden:s.to*m.hidden]
 	n := s.to - s.from
+	for place := s.from; place < s.to; place++ {
+		row := int(m.of[place])
+		copy(m.x[place*m.channels:(place+1)*m.channels], m.in[0][row*m.channels:])
+	}
 	k.ConvRows(m.x[s.from*m.channels:], one, m.in[3][s.expert*m.hidden:], m.channels, m.hidden, 1, 1, 0, n, pre)
 	k.Activate(m.act, pre, post)
 	k.ConvRows(post, two, m.in[5][s.expert*m.channels:], m.hidden, m.channels, 1, 1, 0, n, m.given[s.from*m.channels:])

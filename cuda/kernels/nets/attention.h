@@ -5,6 +5,8 @@
 //
 // Scratch, zeroed when made: what lies beyond the window, before or after it, stays zero and stands for nothing.
 
+#include "turn.h"
+
 enum { ATTENTION_BLOCK = 8 };
 
 typedef struct {
@@ -31,21 +33,6 @@ FN attention_at attention_layout(int time, int heads, int width, int span, int h
   else a.p = rest, rest += VW * span;
   a.turn = rest, a.sums = rest + 2 * VW * width;
   return a;
-}
-
-// Columns of x [time][stride] as rows of y, scaled.
-FN void turn_in(const float *restrict x, int64_t stride, int time, int width, float scale, float *restrict y, int64_t ld) {
-  for (int t = 0; t < time; t += VW) {
-    int n = time - t < VW ? time - t : VW;
-    for (int d = 0; d < width; d++)
-      for (int i = 0; i < n; i++) y[d * ld + t + i] = scale * x[(int64_t)(t + i) * stride + d];
-  }
-}
-
-// Rows of x [width][VW] as columns of n rows of y.
-FN void turn_out(const float *restrict x, int n, int width, float *restrict y, int64_t stride) {
-  for (int i = 0; i < n; i++)
-    for (int d = 0; d < width; d++) y[i * stride + d] = x[d * VW + i];
 }
 
 // n lags' sums over width of a[d][t] b[d][t - lag]; n is a constant.
@@ -84,23 +71,24 @@ FN void all_sums(const float *weight, int64_t by, const float *x, int64_t ld, in
 
 // The softmax over lags of the scores p [span][stride] of times t to t + VW.
 FN void lag_softmax(const attention_at *a, const float *bias, int t, float *p, int64_t stride) {
-  float most[VW], sum[VW];
-  for (int i = 0; i < VW; i++) most[i] = -3.0e38f, sum[i] = 0;
+  V most = {0}, sum = {0};
+  most += -3.0e38f;
   for (int l = 0; l < a->span; l++) {
-    float b = bias ? bias[l] : 0, *row = p + l * stride;
-    for (int i = 0; i < VW; i++) {
-      row[i] = l <= t + i ? row[i] + b : -3.0e38f;
-      most[i] = row[i] < most[i] ? most[i] : row[i]; // keeps NaN
-    }
+    float *row = p + l * stride;
+    STORE(row, LOAD(row) + (bias ? bias[l] : 0));
+    for (int i = 0; i < VW && t + i < l; i++) row[i] = -3.0e38f;
+    V x = LOAD(row);
+    VI less = x < most;
+    most = (V)((less & (VI)most) | (~less & (VI)x));
   }
   for (int l = 0; l < a->span; l++) {
     float *row = p + l * stride;
-    for (int i = 0; i < VW; i++) row[i] = exp_f(row[i] - most[i]);
-    for (int i = 0; i < VW; i++) sum[i] += row[i];
+    STORE(row, LOAD(row) - most);
+    for (int i = 0; i < VW; i++) row[i] = exp_f(row[i]);
+    sum += LOAD(row);
   }
-  for (int i = 0; i < VW; i++) sum[i] = 1.0f / sum[i];
-  for (int l = 0; l < a->span; l++)
-    for (int i = 0; i < VW; i++) p[l * stride + i] *= sum[i];
+  sum = 1.0f / sum;
+  for (int l = 0; l < a->span; l++) STORE(p + l * stride, LOAD(p + l * stride) * sum);
 }
 
 FN float attention_scale(int width) { return 1.0f / root_f((float)width); }
@@ -108,9 +96,9 @@ FN float attention_scale(int width) { return 1.0f / root_f((float)width); }
 FN void attention_load(const attention_at *a, const float *qkv) {
   int64_t channels = (int64_t)a->heads * a->width;
   const float *x = qkv + (int64_t)a->head * a->width;
-  turn_in(x, 3 * channels, a->time, a->width, attention_scale(a->width), a->q, a->ld);
-  turn_in(x + channels, 3 * channels, a->time, a->width, 1, a->k + a->pad, a->ld);
-  turn_in(x + 2 * channels, 3 * channels, a->time, a->width, 1, a->v + a->pad, a->ld);
+  turn(x, 3 * channels, a->time, a->width, attention_scale(a->width), a->q, a->ld);
+  turn(x + channels, 3 * channels, a->time, a->width, 1, a->k + a->pad, a->ld);
+  turn(x + 2 * channels, 3 * channels, a->time, a->width, 1, a->v + a->pad, a->ld);
 }
 
 // bias [span] or NULL; y [time][heads][width].
@@ -123,7 +111,7 @@ static void attention(const float *qkv, const float *bias, int time, int heads, 
     all_dots(a.q + t, a.k + a.pad + t, width, span, a.ld, a.p, VW);
     lag_softmax(&a, bias, t, a.p, VW);
     all_sums(a.p, VW, a.v + a.pad + t, a.ld, -1, width, span, a.turn);
-    turn_out(a.turn, time - t < VW ? time - t : VW, width, y + ((int64_t)t * heads + head) * width, (int64_t)heads * width);
+    turn(a.turn, VW, width, time - t < VW ? time - t : VW, 1, y + ((int64_t)t * heads + head) * width, (int64_t)heads * width);
   }
   flush_restore(mode);
 }
@@ -136,33 +124,31 @@ static void attention_grad(const float *qkv, const float *bias, const float *dy,
   const int64_t channels = (int64_t)heads * width;
   const float scale = attention_scale(width);
   attention_load(&a, qkv);
-  turn_in(dy + head * width, channels, time, width, 1, a.dy, a.ld);
+  turn(dy + head * width, channels, time, width, 1, a.dy, a.ld);
   memset(a.sums, 0, sizeof(float) * VW * span);
   float *dq = dqkv + (int64_t)head * width;
   for (int t = 0; t < time; t += VW) {
-    float *p = a.p + t, *ds = a.ds + t, delta[VW] = {0};
+    float *p = a.p + t, *ds = a.ds + t;
+    V delta = {0};
     all_dots(a.q + t, a.k + a.pad + t, width, span, a.ld, p, a.ld);
     lag_softmax(&a, bias, t, p, a.ld);
     all_dots(a.dy + t, a.v + a.pad + t, width, span, a.ld, ds, a.ld);
-    for (int l = 0; l < span; l++)
-      for (int i = 0; i < VW; i++) delta[i] += p[l * a.ld + i] * ds[l * a.ld + i];
-    for (int l = 0; l < span; l++)
-      for (int i = 0; i < VW; i++) {
-        float d = p[l * a.ld + i] * (ds[l * a.ld + i] - delta[i]);
-        ds[l * a.ld + i] = d;
-        a.sums[l * VW + i] += d;
-      }
+    for (int l = 0; l < span; l++) delta += LOAD(p + l * a.ld) * LOAD(ds + l * a.ld);
+    for (int l = 0; l < span; l++) {
+      V d = LOAD(p + l * a.ld) * (LOAD(ds + l * a.ld) - delta);
+      STORE(ds + l * a.ld, d);
+      STORE(a.sums + l * VW, LOAD(a.sums + l * VW) + d);
+    }
     all_sums(ds, a.ld, a.k + a.pad + t, a.ld, -1, width, span, a.turn);
-    for (int i = 0; i < width * VW; i++) a.turn[i] *= scale;
-    turn_out(a.turn, time - t < VW ? time - t : VW, width, dq + t * 3 * channels, 3 * channels);
+    turn(a.turn, VW, width, time - t < VW ? time - t : VW, scale, dq + t * 3 * channels, 3 * channels);
   }
   for (int l = 0; l < span; l++) dbias[l] = lanes_sum(LOAD(a.sums + l * VW));
   for (int t = 0; t < time; t += VW) { // of a key and a value, by the times that looked at them
     int n = time - t < VW ? time - t : VW;
     all_sums(a.ds + t, a.ld + 1, a.q + t, a.ld, 1, width, span, a.turn);
-    turn_out(a.turn, n, width, dq + t * 3 * channels + channels, 3 * channels);
+    turn(a.turn, VW, width, n, 1, dq + t * 3 * channels + channels, 3 * channels);
     all_sums(a.p + t, a.ld + 1, a.dy + t, a.ld, 1, width, span, a.turn);
-    turn_out(a.turn, n, width, dq + t * 3 * channels + 2 * channels, 3 * channels);
+    turn(a.turn, VW, width, n, 1, dq + t * 3 * channels + 2 * channels, 3 * channels);
   }
   flush_restore(mode);
 }

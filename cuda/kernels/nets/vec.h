@@ -4,6 +4,7 @@
 
 #define VW (VBYTES / 4)
 typedef float V __attribute__((vector_size(VBYTES)));
+typedef int32_t VI __attribute__((vector_size(VBYTES)));
 typedef float VU __attribute__((vector_size(VBYTES), aligned(4), may_alias));
 #define LOAD(p) ((V) * (const VU *)(p))
 #define STORE(p, v) (*(VU *)(p) = (VU)(v))
