@@ -119,3 +119,46 @@ func TestConvBF16(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkConv is a layer of a temporally convolutional network, 8 windows of 400 ms, 128 channels, 12 taps: rounding and
+// packing are part of it.
+func BenchmarkConv(b *testing.B) {
+	const batch, time, channels, taps = 8, 400, 128, 12
+	r := philox.New(3, 0, 1)
+	draw := func(n int) []float32 {
+		v := make([]float32, n)
+		for i := range v {
+			v[i] = float32(r.Normal())
+		}
+		return v
+	}
+	x, w, bias, dy := draw(batch*time*channels), draw(taps*channels*channels), draw(channels), draw(batch*time*channels)
+	for _, precision := range []string{"float32", "amx", "avx512_bf16"} {
+		builder, err := NewBuilder(1, true, "")
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer builder.Close()
+		if precision != "float32" {
+			if err := builder.Round(BF16, precision); err != nil {
+				b.Logf("not measured: %v", err)
+				continue
+			}
+		}
+		c := conv{b: builder, batch: batch, time: time, cin: channels, cout: channels, taps: taps, dilation: 1}
+		for _, k := range []struct {
+			name string
+			body body
+			in   [][]float32
+			out  int
+		}{{"rows", c.cpu(), [][]float32{x, w, bias}, len(x)}, {"dx", c.cpuDX(), [][]float32{w, dy}, len(x)}, {"dw", c.cpuDW(), [][]float32{x, dy}, len(w)}} {
+			b.Run(precision+"/"+k.name, func(b *testing.B) {
+				out := make([]float32, k.out)
+				for b.Loop() {
+					k.body.run(k.in, out)
+				}
+				b.ReportMetric(2*batch*time*channels*channels*taps*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
+	}
+}

@@ -93,21 +93,25 @@ static void round_pairs_across(const float *x, int64_t ld, int rows, int columns
   }
 }
 
-// The product of a block: c [rows][32] += sum over s < segments, p < k of a[i*lda + s*step + p] b[s*k + p][..]; rows to
-// 16 or 32 of a are read and of c written, k is a multiple of 32; wide where more than 16 columns matter.
+// The product of a block: c [rows][32] = init [rows][32] + sum over s < segments, p < k of a[i*lda + s*step + p]
+// b[s*k + p][..]; rows to 16 or 32 of a are read and of c written, k is a multiple of 32; wide where more than 16 columns
+// matter. init may be c, or one row at a stride of 0.
 #include PRODUCT
 
 // c is [rows][columns] at a stride of ld; what does not fill tiles goes through a buffer.
 FN void block(int rows, int columns, int segments, int64_t step, int k, const bf16 *a, int64_t lda, const bf16 *b,
-              float *c, int64_t ld) {
+              const float *init, int64_t ldi, float *c, int64_t ld) {
   if ((rows == 16 || rows == 32) && (columns == 16 || columns == 32)) {
-    product(rows, columns > 16, segments, step, k, a, lda, b, c, ld);
+    product(rows, columns > 16, segments, step, k, a, lda, b, init, ldi, c, ld);
     return;
   }
   float buffer[BLOCK * COLUMNS] __attribute__((aligned(64)));
-  memset(buffer, 0, sizeof buffer);
-  for (int i = 0; i < rows; i++) memcpy(buffer + i * COLUMNS, c + i * ld, sizeof(float) * columns);
-  product(rows, columns > 16, segments, step, k, a, lda, b, buffer, COLUMNS);
+  if (init == c) {
+    memset(buffer, 0, sizeof buffer);
+    for (int i = 0; i < rows; i++) memcpy(buffer + i * COLUMNS, c + i * ld, sizeof(float) * columns);
+    init = buffer, ldi = COLUMNS;
+  }
+  product(rows, columns > 16, segments, step, k, a, lda, b, init, ldi, buffer, COLUMNS);
   for (int i = 0; i < rows; i++) memcpy(c + i * ld, buffer + i * COLUMNS, sizeof(float) * columns);
 }
 
@@ -116,30 +120,30 @@ FN void block(int rows, int columns, int segments, int64_t step, int k, const bf
 static void bf16_rows(const bf16 *a, int64_t stride, int segments, int64_t step, int k, const bf16 *packed,
                       const float *bias, int columns, int t0, int t1, float *y) {
   products_begin();
-  for (int t = t0; t < t1; t++) {
-    if (bias) memcpy(y + (int64_t)t * columns, bias, sizeof(float) * columns);
-    else memset(y + (int64_t)t * columns, 0, sizeof(float) * columns);
-  }
   for (int j = 0; j < columns; j += COLUMNS, packed += (int64_t)segments * k * COLUMNS) {
     int n = columns - j < COLUMNS ? columns - j : COLUMNS;
+    float init[COLUMNS] __attribute__((aligned(64))) = {0};
+    if (bias) memcpy(init, bias + j, sizeof(float) * n);
     for (int t = t0; t < t1; t += BLOCK)
-      block(t1 - t < BLOCK ? t1 - t : BLOCK, n, segments, step, k, a + t * stride, stride, packed,
+      block(t1 - t < BLOCK ? t1 - t : BLOCK, n, segments, step, k, a + t * stride, stride, packed, init, 0,
             y + (int64_t)t * columns + j, columns);
   }
   products_end();
 }
 
-// A block of dw at (i, j) of taps from <= tap < to: dw[tap][i..][j..] = the sum over windows and rows t of xt[i][reach +
+// A block of dw at (i, j) of taps from <= tap < to: dw[tap][i..][j..] = the sum over windows and rows t of xt[i][zeros +
 // t - tap*dilation] dy[t][j]. xt are the rounded columns of a window's 32 channels, [32][stride], windows xw apart, with
-// reach zeros before; dy are pairs [k/2][32][2], windows dw apart.
-static void bf16_dw(const bf16 *xt, int64_t stride, int64_t xw, const bf16 *dy, int64_t yw, int batch, int k, int reach,
+// zeros before; dy are pairs [k/2][32][2], windows yw apart.
+static void bf16_dw(const bf16 *xt, int64_t stride, int64_t xw, const bf16 *dy, int64_t yw, int batch, int k, int zeros,
                     int dilation, int from, int to, int rows, int columns, int64_t ld, int64_t tap, float *dw) {
+  static const float zero[COLUMNS] __attribute__((aligned(64)));
   products_begin();
-  for (int s = from; s < to; s++)
-    for (int i = 0; i < rows; i++) memset(dw + s * tap + i * ld, 0, sizeof(float) * columns);
   for (int b = 0; b < batch; b++)
-    for (int s = from; s < to; s++)
-      block(rows, columns, 1, 0, k, xt + b * xw + reach - s * dilation, stride, dy + b * yw, dw + s * tap, ld);
+    for (int s = from; s < to; s++) {
+      float *c = dw + s * tap;
+      block(rows, columns, 1, 0, k, xt + b * xw + zeros - s * dilation, stride, dy + b * yw, b ? c : zero, b ? ld : 0, c,
+            ld);
+    }
   products_end();
 }
 

@@ -17,12 +17,13 @@ FN void products_end(void) { _tile_release(); }
 
 
 FN void tiles(const int tall, const int wide, int segments, int64_t step, int k, const bf16 *a, int64_t lda,
-              const bf16 *b, float *c, int64_t ldc) {
-  const size_t sa = lda * sizeof(bf16), sb = COLUMNS * 2 * sizeof(bf16), sc = ldc * sizeof(float);
-  _tile_loadd(0, c, sc);
-  if (wide) _tile_loadd(1, c + 16, sc);
-  if (tall) _tile_loadd(2, c + 16 * ldc, sc);
-  if (tall && wide) _tile_loadd(3, c + 16 * ldc + 16, sc);
+              const bf16 *b, const float *init, int64_t ldi, float *c, int64_t ldc) {
+  const size_t sa = lda * sizeof(bf16), sb = COLUMNS * 2 * sizeof(bf16), si = ldi * sizeof(float),
+               sc = ldc * sizeof(float);
+  _tile_loadd(0, init, si);
+  if (wide) _tile_loadd(1, init + 16, si);
+  if (tall) _tile_loadd(2, init + 16 * ldi, si);
+  if (tall && wide) _tile_loadd(3, init + 16 * ldi + 16, si);
   for (int s = 0; s < segments; s++, a += step)
     for (int p = 0; p < k; p += 32, b += 32 * COLUMNS) {
       _tile_loadd(6, b, sb);
@@ -45,9 +46,9 @@ FN void tiles(const int tall, const int wide, int segments, int64_t step, int k,
 }
 
 static void product(int rows, int wide, int segments, int64_t step, int k, const bf16 *a, int64_t lda, const bf16 *b,
-                    float *c, int64_t ldc) {
-  if (rows > 16 && wide) tiles(1, 1, segments, step, k, a, lda, b, c, ldc);
-  else if (rows > 16) tiles(1, 0, segments, step, k, a, lda, b, c, ldc);
-  else if (wide) tiles(0, 1, segments, step, k, a, lda, b, c, ldc);
-  else tiles(0, 0, segments, step, k, a, lda, b, c, ldc);
+                    const float *init, int64_t ldi, float *c, int64_t ldc) {
+  if (rows > 16 && wide) tiles(1, 1, segments, step, k, a, lda, b, init, ldi, c, ldc);
+  else if (rows > 16) tiles(1, 0, segments, step, k, a, lda, b, init, ldi, c, ldc);
+  else if (wide) tiles(0, 1, segments, step, k, a, lda, b, init, ldi, c, ldc);
+  else tiles(0, 0, segments, step, k, a, lda, b, init, ldi, c, ldc);
 }

@@ -11,8 +11,9 @@ FN float wide_bf16(bf16 x) {
 }
 
 static void product(int rows, int wide, int segments, int64_t step, int k, const bf16 *a, int64_t lda, const bf16 *b,
-                    float *c, int64_t ldc) {
+                    const float *init, int64_t ldi, float *c, int64_t ldc) {
   int columns = wide ? 32 : 16;
+  for (int i = 0; i < rows; i++) memmove(c + i * ldc, init + i * ldi, sizeof(float) * columns);
   for (int s = 0; s < segments; s++, a += step)
     for (int p = 0; p < k; p += 2, b += 2 * COLUMNS)
       for (int i = 0; i < rows; i++) {
