@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """PyTorch's side of step_vs_torch.sh: seconds of one training step (forward, backward, Adam), dense input, one thread.
 
-usage: step_torch.py fcn|filter|tcn|elm15|elm100|lstm|gru [STEPS]
+usage: step_torch.py fcn|filter|tcn|tcn-bf16|elm15|elm100|lstm|gru [STEPS]     -bf16: convolutions in bfloat16, by autocast
 prints: name, parameters, best step in seconds, seconds of biology trained per second
 """
 import sys, time, math, torch, torch.nn as nn, torch.nn.functional as F
 from typing import List
 torch.set_num_threads(1); torch.manual_seed(0)
-name, steps = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
+title, steps = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
+name, half = title.removesuffix('-bf16'), title.endswith('-bf16')
 inputs, batch, ms, density, width, kernels, norm = {
     'fcn': (1278, 8, 400, .011, 128, [43], False),
     'filter': (100, 16, 400, .003, 1, [80], False),
@@ -68,9 +69,10 @@ x = (torch.rand(batch, inputs, ms) < density).float()
 if not kernels: x = x.transpose(1, 2).contiguous()
 spike, v = (torch.rand(batch, ms) < .01).float(), torch.randn(batch, ms)
 def step():
-    opt.zero_grad(); y = net(x)
+    opt.zero_grad()
+    with torch.autocast('cpu', torch.bfloat16, enabled=half): y = net(x).float()
     (F.binary_cross_entropy_with_logits(y[:, 0], spike) + .02 * F.mse_loss(y[:, 1], v)).backward(); opt.step()
 step(); step(); best = 1e9
 for _ in range(steps):
     t = time.perf_counter(); step(); best = min(best, time.perf_counter() - t)
-print(name, sum(p.numel() for p in net.parameters()), f'{best:.5f} {batch * ms / 1000 / best:.2f}')
+print(title, sum(p.numel() for p in net.parameters()), f'{best:.5f} {batch * ms / 1000 / best:.2f}')

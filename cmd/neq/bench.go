@@ -162,7 +162,7 @@ func (f *flags) benchTrain(c *cobra.Command) error {
 	}
 	bar.End()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %d processors, single precision, neq %s\n\n", processor(), runtime.NumCPU(), version)
+	fmt.Fprintf(&b, "%s, %d processors, single precision unless said, neq %s\n\n", processor(), runtime.NumCPU(), version)
 	fmt.Fprintf(&b, "%-32s %8s %11s %7s %9s %8s %12s\n", "network", "inputs", "parameters", "batch", "threads", "steps/s", "bio-s per s")
 	b.WriteString(strings.Repeat("─", 93) + "\n")
 	for _, r := range all {

@@ -9,6 +9,7 @@ import (
 	"neq/cuda"
 	"neq/data/neuron"
 	"neq/surrogates"
+	"neq/surrogates/ops"
 )
 
 func device(t *testing.T) cuda.Device {
@@ -55,7 +56,7 @@ func TestRefusedStep(t *testing.T) {
 }
 
 func TestTrain(t *testing.T) {
-	n := Network{"small", surrogates.Spec{Family: "filter", Window: 20}, 10, 2, 100, 0.01}
+	n := Network{"small", surrogates.Spec{Family: "filter", Window: 20}, 10, 2, 100, 0.01, ops.Float32}
 	r, err := Train(context.Background(), n, 1)
 	if err != nil || r.Parameters < 200 || !(r.Steps > 0) || math.Abs(r.BioSeconds/(r.Steps*0.2)-1) > 1e-9 {
 		t.Errorf("%v %+v", err, r)

@@ -15,6 +15,7 @@ import (
 // Training is the rate of one surrogate's training steps.
 type Training struct {
 	Network    string  `json:"network"`
+	Precision  string  `json:"precision"`
 	Parameters int     `json:"parameters"`
 	Inputs     int     `json:"inputs"`
 	Batch      int     `json:"batch"`
@@ -31,31 +32,38 @@ type Network struct {
 	Inputs      int
 	Batch, Time int
 	Density     float64 // events per input and ms
+	Precision   ops.Precision
 }
 
 // Networks are those that bench/step_vs_torch.sh trains beside PyTorch: the published one-layer network of the neuron
-// without NMDA, one filter, and the published temporally convolutional network.
+// without NMDA, one filter, and the published temporally convolutional network, in bf16 too where the
+// processor has the instructions.
 func Networks() []Network {
-	return []Network{
-		{"one hidden layer of 128, 43 ms", surrogates.Spec{Family: "fcn", Window: 43, Width: 128}, 1278, 8, 400, 0.011},
-		{"one filter, 80 ms", surrogates.Spec{Family: "filter", Window: 80}, 100, 16, 400, 0.003},
-		{"TCN 7 x 128, 120 ms", surrogates.Spec{Family: "tcn", Depth: 7, Width: 128, Kernels: []int{54, 12, 12, 12, 12, 12, 12}, BatchNorm: true}, 1278, 8, 400, 0.011},
+	tcn := surrogates.Spec{Family: "tcn", Depth: 7, Width: 128, Kernels: []int{54, 12, 12, 12, 12, 12, 12}, BatchNorm: true}
+	all := []Network{
+		{"one hidden layer of 128, 43 ms", surrogates.Spec{Family: "fcn", Window: 43, Width: 128}, 1278, 8, 400, 0.011, ops.Float32},
+		{"one filter, 80 ms", surrogates.Spec{Family: "filter", Window: 80}, 100, 16, 400, 0.003, ops.Float32},
+		{"TCN 7 x 128, 120 ms", tcn, 1278, 8, 400, 0.011, ops.Float32},
 	}
+	if _, err := ops.BF16.OnCPU(); err == nil {
+		all = append(all, Network{"TCN 7 x 128, 120 ms, bf16", tcn, 1278, 8, 400, 0.011, ops.BF16})
+	}
+	return all
 }
 
 // Train measures training steps - forward, backward, Adam - on the CPU, on random events.
 func Train(ctx context.Context, n Network, threads int) (r Training, err error) {
-	r = Training{Network: n.Name, Inputs: n.Inputs, Batch: n.Batch, Window: n.Time, Threads: threads}
+	r = Training{Network: n.Name, Precision: n.Precision.String(), Inputs: n.Inputs, Batch: n.Batch, Window: n.Time, Threads: threads}
 	network, err := surrogates.New(n.Spec, surrogates.PlainInputs(n.Inputs), 0, 1)
 	if err != nil {
 		return r, err
 	}
-	graph, err := network.Graph(surrogates.GraphOptions{Batch: n.Batch, Time: n.Time, Train: true, Threads: threads})
+	graph, err := network.Graph(surrogates.GraphOptions{Batch: n.Batch, Time: n.Time, Train: true, Threads: threads, Precision: n.Precision})
 	if err != nil {
 		return r, err
 	}
 	defer graph.Close()
-	solver, err := ops.NewSolver("adam", ops.SolverOptions{})
+	solver, err := ops.NewSolver("adam", ops.SolverOptions{Threads: threads})
 	if err != nil {
 		return r, err
 	}
