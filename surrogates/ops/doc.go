@@ -13,7 +13,8 @@
 // layer made 21, and a TCN of 7 layers 98). Where the data set's episodes lie on the device (Episodes) the batch is gathered there
 // from a list of windows, and a step is 4 calls: the list, the graph, the two launches. Nothing waits for the device but
 // who asks for a loss or weights, and a host that is 16 steps ahead. Dense products may round their factors (Precision):
-// by cuBLAS, or where it is absent on the tensor cores by kernels of our own (conv.cuh), whose twin rounds alike.
+// by cuBLAS, or where it is absent on the tensor cores by kernels of our own (conv.cuh), whose twin rounds alike; on a
+// CPU by its tiles or vectors (bf16.h).
 //
 // The GPU's bodies are tested on a fake driver that runs nets.cu on the host, thread by thread;
 // that they have run on a GPU is so only where bench/results/gpu says it.

