@@ -5,6 +5,6 @@ set -eu
 cd "$(dirname "$0")/.."
 binary=$(mktemp)
 trap 'rm -f "$binary"' EXIT
-gcc -O3 -Icuda/kernels/nets -o "$binary" bench/conv_vs_openblas.c cuda/kernels/nets/*.c -lopenblas -lm || { echo "conv_vs_openblas: apt install libopenblas-dev" >&2; exit 1; }
+gcc -O3 -Icuda/kernels/nets -o "$binary" bench/openblas/conv.c cuda/kernels/nets/*.c -lopenblas -lm || { echo "conv_vs_openblas: apt install libopenblas-dev" >&2; exit 1; }
 echo "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), commit $(git rev-parse --short HEAD), $(date -u +%F)"
 "$binary"
