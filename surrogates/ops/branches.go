@@ -91,15 +91,19 @@ func (b *Builder) EventBranches(e *Events, r *Routing, w *G.Node, keep float32) 
 	if !w.Shape().Eq(slots) {
 		return nil, fmt.Errorf("ops: branches of %d slots with weights %v", slots[0], w.Shape())
 	}
+	forward, back, err := b.branchesGPU(e, r)
+	if err != nil {
+		return nil, fmt.Errorf("ops: branches: %w", err)
+	}
 	c := branchSums{b: b, e: e, r: r, runs: r.runs(e.Inputs)}
 	c.value = make([]float32, nets.Run*len(c.at))
 	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 		d := &branchGrads{branchSums: c, parts: min(e.Batch, branchParts)}
 		d.value = make([]float32, d.parts*len(c.value))
-		dw, err := b.apply("branches dw", slots, d, nil, nil, nil, grad, in[0])
+		dw, err := b.apply("branches dw", slots, d, back, nil, nil, grad, in[0])
 		return G.Nodes{dw}, err
 	}
-	u, err := b.apply("branches", tensor.Shape{e.Batch, e.Time, r.Branches}, &c, nil, []bool{true}, diff, w)
+	u, err := b.apply("branches", tensor.Shape{e.Batch, e.Time, r.Branches}, &c, forward, []bool{true}, diff, w)
 	if err != nil {
 		return nil, err
 	}
@@ -176,10 +180,12 @@ func (b *Builder) Leak(x *G.Node, keep float32) (*G.Node, error) {
 		return nil, fmt.Errorf("ops: leak of %v that keeps %v: want [batch][time][channels], 0 to 1", xs, keep)
 	}
 	diff := func(_ G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		dx, err := b.apply("leak dx", xs.Clone(), &leak{b: b, keep: keep, batch: xs[0], channels: xs[2], back: true}, nil, nil, nil, grad)
+		c := &leak{b: b, keep: keep, batch: xs[0], channels: xs[2], back: true}
+		dx, err := b.apply("leak dx", xs.Clone(), c, c.gpu, nil, nil, grad)
 		return G.Nodes{dx}, err
 	}
-	return b.apply("leak", xs.Clone(), &leak{b: b, keep: keep, batch: xs[0], channels: xs[2]}, nil, []bool{true}, diff, x)
+	c := &leak{b: b, keep: keep, batch: xs[0], channels: xs[2]}
+	return b.apply("leak", xs.Clone(), c, c.gpu, []bool{true}, diff, x)
 }
 
 type leak struct {
@@ -215,15 +221,20 @@ func (b *Builder) SynapticFilters(w, v *G.Node, sign []float32) (*G.Node, error)
 		}
 	}
 	channels := vs[1]
+	forward := &filters{sign, channels, (*filters).scaled}
+	scaled, slope, err := forward.gpu(b)
+	if err != nil {
+		return nil, fmt.Errorf("ops: filters: %w", err)
+	}
 	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		dw, err := b.apply("filters dw", w.Shape().Clone(), &filters{sign, channels, (*filters).dw}, nil, nil, nil, in[0], in[1], grad)
+		dw, err := b.apply("filters dw", w.Shape().Clone(), &filters{sign, channels, (*filters).dw}, slope, nil, nil, in[0], in[1], grad)
 		if err != nil {
 			return nil, err
 		}
-		dv, err := b.apply("filters dv", vs.Clone(), &filters{sign, channels, (*filters).scaled}, nil, nil, nil, in[0], grad)
+		dv, err := b.apply("filters dv", vs.Clone(), &filters{sign, channels, (*filters).scaled}, scaled, nil, nil, in[0], grad)
 		return G.Nodes{dw, dv}, err
 	}
-	return b.apply("filters", tensor.Shape{vs[0], 1, channels}, &filters{sign, channels, (*filters).scaled}, nil, []bool{true, true}, diff, w, v)
+	return b.apply("filters", tensor.Shape{vs[0], 1, channels}, forward, scaled, []bool{true, true}, diff, w, v)
 }
 
 type filters struct {

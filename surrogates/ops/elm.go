@@ -63,6 +63,14 @@ func (b *Builder) ELM(x *G.Node, w ELMWeights, o ELMOptions) (*G.Node, error) {
 		}
 		in = append(in, decay)
 	}
+	var forward, back gpuBody
+	gpu, err := e.gpu()
+	if err != nil {
+		return nil, fmt.Errorf("ops: memory: %w", err)
+	}
+	if gpu != nil {
+		forward, back = gpu.forward, gpu.back
+	}
 	xs := x.Shape()
 	wrt := make([]bool, len(in))
 	for i := range wrt {
@@ -70,8 +78,10 @@ func (b *Builder) ELM(x *G.Node, w ELMWeights, o ELMOptions) (*G.Node, error) {
 	}
 	diff := func(in G.Nodes, out, grad *G.Node) (G.Nodes, error) {
 		g := &elmBack{elm: e}
-		g.sums = make([]float32, e.parts*e.size.Sums)
-		g.room = make([]float32, e.parts*e.size.Backward)
+		if gpu == nil {
+			g.sums = make([]float32, e.parts*e.size.Sums)
+			g.room = make([]float32, e.parts*e.size.Backward)
+		}
 		sizes := []int{xs.TotalSize()}
 		for _, n := range in[1:] {
 			sizes = append(sizes, n.Shape().TotalSize())
@@ -83,7 +93,7 @@ func (b *Builder) ELM(x *G.Node, w ELMWeights, o ELMOptions) (*G.Node, error) {
 		for _, n := range sizes {
 			total += n
 		}
-		all, err := b.apply("memory gradients", tensor.Shape{total}, g, nil, nil, nil, append(append(G.Nodes{}, in...), out, grad)...)
+		all, err := b.apply("memory gradients", tensor.Shape{total}, g, back, nil, nil, append(append(G.Nodes{}, in...), out, grad)...)
 		if err != nil {
 			return nil, err
 		}
@@ -96,7 +106,7 @@ func (b *Builder) ELM(x *G.Node, w ELMWeights, o ELMOptions) (*G.Node, error) {
 		}
 		return ds, nil
 	}
-	return b.apply("memory", tensor.Shape{xs[0], xs[1], e.Memory}, &elmForward{elm: e}, nil, wrt, diff, in...)
+	return b.apply("memory", tensor.Shape{xs[0], xs[1], e.Memory}, &elmForward{elm: e}, forward, wrt, diff, in...)
 }
 
 // elm is what the two directions share.
@@ -146,6 +156,9 @@ func (b *Builder) newELM(x *G.Node, w ELMWeights, o ELMOptions) (*elm, error) {
 	e.rows = min(nets.ELMRows, (e.batch+1)/2)
 	e.parts = (e.batch + e.rows - 1) / e.rows
 	e.size = b.kernels.ELMSizes(e.ELM)
+	if b.device != nil {
+		return e, nil
+	}
 	e.packed = make([]float32, e.size.Packed)
 	if n := e.batch * e.time; b.train && 4*n*(e.size.Z+e.size.Y) <= b.keptBytes {
 		e.z, e.y = make([]float32, n*e.size.Z), make([]float32, n*e.size.Y)
@@ -165,15 +178,21 @@ func (o ELMOptions) check() error {
 	return nil
 }
 
-// decay is what memory keeps of itself and gains of the tanh in a ms, and their slopes in tau.
-func (o ELMOptions) decay(tau float64) (keep, gain, dkeep, dgain float64) {
-	lambda, step := o.Lambda, o.Step
+// pace is Lambda and Step, the published ones where they are 0.
+func (o ELMOptions) pace() (lambda, step float64) {
+	lambda, step = o.Lambda, o.Step
 	if lambda == 0 {
 		lambda = 5
 	}
 	if step == 0 {
 		step = 1
 	}
+	return lambda, step
+}
+
+// decay is what memory keeps of itself and gains of the tanh in a ms, and their slopes in tau.
+func (o ELMOptions) decay(tau float64) (keep, gain, dkeep, dgain float64) {
+	lambda, step := o.pace()
 	keep = math.Exp(-step / tau)
 	dkeep = keep * step / (tau * tau)
 	if o.Version == 1 {
@@ -199,10 +218,12 @@ func (o ELMOptions) tau(w float64) (tau, slope float64) {
 func (b *Builder) decay(w *G.Node, o ELMOptions) (*G.Node, error) {
 	n := w.Shape()[0]
 	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		d, err := b.apply("decay dw", tensor.Shape{n}, &decay{o, true}, nil, nil, nil, in[0], grad)
+		c := &decay{o, true}
+		d, err := b.apply("decay dw", tensor.Shape{n}, c, c.gpu(b), nil, nil, in[0], grad)
 		return G.Nodes{d}, err
 	}
-	return b.apply("decay", tensor.Shape{2, n}, &decay{o, false}, nil, []bool{true}, diff, w)
+	c := &decay{o, false}
+	return b.apply("decay", tensor.Shape{2, n}, c, c.gpu(b), []bool{true}, diff, w)
 }
 
 type decay struct {

@@ -29,11 +29,12 @@ type elmCase struct {
 }
 
 var elmCases = []elmCase{
-	{name: "published", batch: 3, time: 70, inputs: 40, branches: 6, slots: 12, hidden: 10, memory: 5, o: ELMOptions{Activation: "relu", Version: 1, Taus: taus(5)}, density: 0.1},
+	{name: "published", batch: 3, time: 45, inputs: 40, branches: 6, slots: 12, hidden: 10, memory: 5, o: ELMOptions{Activation: "relu", Version: 1, Taus: taus(5)}, density: 0.1},
 	{name: "wide", batch: 3, time: 34, inputs: 40, branches: 19, slots: 5, hidden: 70, memory: 33, o: ELMOptions{Activation: "silu", Version: 2, Taus: taus(33), Lambda: 3}, density: 0.1, random: true},
 	{name: "learned", batch: 17, time: 33, inputs: 20, branches: 5, slots: 7, hidden: 21, memory: 16, o: ELMOptions{Activation: "tanh", Version: 1, TauMin: 1, TauMax: 150}, learned: true, density: 0.1},
 	{name: "learned, recomputed", batch: 2, time: 65, inputs: 20, branches: 5, slots: 7, hidden: 8, memory: 4, o: ELMOptions{Activation: "gelu", Version: 2, TauMin: 2, TauMax: 80, Step: 0.5}, learned: true, keepNothing: true, density: 0.1},
 	{name: "few branches", batch: 1, time: 40, inputs: 9, branches: 2, slots: 6, hidden: 3, memory: 1, o: ELMOptions{Activation: "relu", Version: 2, Taus: taus(1)}, density: 0.2},
+	{name: "many hidden units", batch: 2, time: 6, inputs: 12, branches: 3, slots: 4, hidden: 300, memory: 13, o: ELMOptions{Activation: "silu", Version: 1, Taus: taus(13)}, density: 0.2},
 	{name: "vanilla", batch: 4, time: 40, inputs: 15, hidden: 12, memory: 6, o: ELMOptions{Activation: "silu", Version: 1, TauMin: 1, TauMax: 150, Drive: true}, learned: true, density: 0.1},
 	{name: "vanilla, recomputed", batch: 3, time: 33, inputs: 15, hidden: 17, memory: 6, o: ELMOptions{Activation: "relu", Version: 2, Taus: taus(6), Drive: true}, keepNothing: true, density: 0.1},
 }
@@ -60,6 +61,7 @@ type elmRun struct {
 	memory  *tensor.Dense
 	grads   map[string]*tensor.Dense
 	machine G.VM
+	batch   *DeviceBatch // on a device
 }
 
 func (c elmCase) routing() *Routing {
@@ -186,6 +188,15 @@ func newELMRun(t testing.TB, c elmCase, b *Builder) *elmRun {
 	}
 	for i, name := range x.names {
 		x.grads[name] = Output(grads[i])
+	}
+	if b.device != nil {
+		s, err := NewScores(c.batch, c.time, 0, 1)
+		if err == nil {
+			x.batch, err = b.NewDeviceBatch(x.e, s)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	x.machine = G.NewTapeMachine(g)
 	t.Cleanup(func() { x.machine.Close() })
@@ -340,10 +351,19 @@ func (x *elmRun) run(t testing.TB) {
 	if err := x.e.Prepare(); err != nil {
 		t.Fatal(err)
 	}
-	if err := x.machine.RunAll(); err != nil {
+	run := func() error {
+		defer x.machine.Reset()
+		return x.machine.RunAll()
+	}
+	var err error
+	if x.batch != nil {
+		err = x.batch.Run(false, false, x.memory, run)
+	} else {
+		err = run()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	x.machine.Reset()
 }
 
 func TestELM(t *testing.T) {

@@ -268,3 +268,4 @@ KERNEL(norm_grad, const float *, x, const float *, stats, const float *, gamma, 
 #include "attention.cuh"
 #include "moe.cuh"
 #include "solver.cuh"
+#include "elm.cuh"
