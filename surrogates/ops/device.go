@@ -223,19 +223,6 @@ func (d *Device) tensor(shape tensor.Shape) (*resident, error) {
 	return r, nil
 }
 
-// constant is a place on the device for values that stay; nil on the CPU.
-func (b *Builder) constant(values []float32) (*driver.Buffer[float32], error) {
-	if b.device == nil {
-		return nil, nil
-	}
-	r, err := b.device.tensor(tensor.Shape{len(values)})
-	if err != nil {
-		return nil, err
-	}
-	b.held = append(b.held, r)
-	return r.buf, r.buf.Write(b.device.queue, values)
-}
-
 // over is a tensor whose values are those of a buffer. gorgonia passes it on and never looks into it.
 func (d *Device) over(buf *driver.Buffer[float32], shape tensor.Shape) *resident {
 	address := uintptr(buf.Addr())

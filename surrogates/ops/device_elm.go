@@ -3,26 +3,20 @@ package ops
 import (
 	"fmt"
 	"math"
-	"unsafe"
-
-	"gorgonia.org/tensor"
 
 	"neq/cuda/driver"
 )
 
-// words are whole numbers as a constant takes them.
-func words(v []int32) []float32 {
-	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(v))), len(v))
-}
-
-// scratch is room on the device that is one operation's own.
-func (b *Builder) scratch(n int) (*driver.Buffer[float32], error) {
-	r, err := b.device.tensor(tensor.Shape{n})
-	if err != nil {
-		return nil, err
+// fixed is hold of values that stay; nil on the CPU.
+func fixed[T driver.Element](b *Builder, values []T) (*driver.Buffer[T], error) {
+	if b.device == nil {
+		return nil, nil
 	}
-	b.held = append(b.held, r)
-	return r.buf, nil
+	buf, err := hold[T](b, len(values))
+	if err == nil {
+		err = buf.Write(b.device.queue, values)
+	}
+	return buf, err
 }
 
 // branchesGPU are the bodies of the branches' drive and of its gradient: the event convolution of one tap of what the
@@ -57,21 +51,24 @@ func (b *Builder) branchesGPU(e *Events, r *Routing) (forward, back gpuBody, err
 		next[s]++
 	}
 	n := e.Inputs * r.Branches
-	var held [4]*driver.Buffer[float32]
-	for i, v := range [][]float32{words(first), words(list), words(cell), make([]float32, r.Branches)} {
-		if held[i], err = b.constant(v); err != nil {
+	var tables [3]*driver.Buffer[int32]
+	for i, v := range [][]int32{first, list, cell} {
+		if tables[i], err = fixed(b, v); err != nil {
 			return nil, nil, err
 		}
 	}
-	firsts, lists, cells, zero := held[0], held[1], held[2], held[3]
-	dense, err := b.scratch(n)
+	zero, err := fixed(b, make([]float32, r.Branches))
+	if err != nil {
+		return nil, nil, err
+	}
+	dense, err := hold[float32](b, n)
 	if err != nil {
 		return nil, nil, err
 	}
 	conv, grad := b.eventConvGPU(r.Branches, zero), b.eventGradGPU(e, r.Branches)
 	on := []operand{{buf: dense}}
 	forward = func(in []operand, out *driver.Buffer[float32]) error {
-		if err := b.device.each("branch_weights", n, in[0].buf, firsts, lists, dense, uint32(n), uint32(r.Branches)); err != nil {
+		if err := b.device.each("branch_weights", n, in[0].buf, tables[0], tables[1], dense, uint32(n), uint32(r.Branches)); err != nil {
 			return err
 		}
 		return conv(on, out)
@@ -80,7 +77,7 @@ func (b *Builder) branchesGPU(e *Events, r *Routing) (forward, back gpuBody, err
 		if err := grad(in[:1], dense); err != nil {
 			return err
 		}
-		return b.device.each("branch_slots", out.Len(), in[1].buf, cells, dense, out, uint32(out.Len()))
+		return b.device.each("branch_slots", out.Len(), in[1].buf, tables[2], dense, out, uint32(out.Len()))
 	}
 	return forward, back, nil
 }
@@ -98,7 +95,7 @@ func (c *filters) gpu(b *Builder) (scaled, dw gpuBody, err error) {
 	if b.device == nil {
 		return nil, nil, nil
 	}
-	sign, err := b.constant(c.sign)
+	sign, err := fixed(b, c.sign)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -106,13 +103,10 @@ func (c *filters) gpu(b *Builder) (scaled, dw gpuBody, err error) {
 		return b.device.each("synapse_scale", out.Len(), in[0].buf, sign, in[1].buf, out, uint32(out.Len()), uint32(c.channels))
 	}
 	dw = func(in []operand, out *driver.Buffer[float32]) error {
-		return b.device.launch("synapse_slope", warps(out.Len()), in[0].buf, sign, in[1].buf, in[2].buf, out, uint32(out.Len()), uint32(c.channels))
+		return b.device.warpEach("synapse_slope", out.Len(), in[0].buf, sign, in[1].buf, in[2].buf, out, uint32(out.Len()), uint32(c.channels))
 	}
 	return scaled, dw, nil
 }
-
-// warps is how many blocks have a warp for each of n.
-func warps(n int) int { return (n + blockThreads/32 - 1) / (blockThreads / 32) }
 
 // gpu takes weights of time constants, and back the gradient of what they make.
 func (c *decay) gpu(b *Builder) gpuBody {
@@ -175,23 +169,23 @@ func (e *elm) gpu() (*elmGPU, error) {
 		}
 	}
 	var err error
-	if g.zero, err = b.constant(make([]float32, e.Hidden)); err != nil {
+	if g.zero, err = fixed(b, make([]float32, e.Hidden)); err != nil {
 		return nil, err
 	}
 	if e.fixed != nil {
-		if g.fixed, err = b.constant(e.fixed); err != nil {
+		if g.fixed, err = fixed(b, e.fixed); err != nil {
 			return nil, err
 		}
 	}
-	if g.z, err = b.scratch(g.rows * e.Hidden); err != nil {
+	if g.z, err = hold[float32](b, g.rows*e.Hidden); err != nil {
 		return nil, err
 	}
 	kept := g.rows * e.Memory
 	if !b.train {
-		g.kept, err = b.scratch(kept)
+		g.kept, err = hold[float32](b, kept)
 		return g, err
 	}
-	if g.kept, err = b.scratch(3*kept + g.blocks*2*e.Memory); err != nil {
+	if g.kept, err = hold[float32](b, 3*kept+g.blocks*2*e.Memory); err != nil {
 		return nil, err
 	}
 	if g.gs, err = g.kept.Part(kept, 2*kept); err != nil {
@@ -200,14 +194,14 @@ func (e *elm) gpu() (*elmGPU, error) {
 	if g.before, err = g.kept.Part(2*kept, 3*kept); err != nil {
 		return nil, err
 	}
-	if g.u, err = b.scratch(e.Memory * e.Hidden); err != nil {
+	if g.u, err = hold[float32](b, e.Memory*e.Hidden); err != nil {
 		return nil, err
 	}
-	if g.v, err = b.scratch(e.Memory * e.Hidden); err != nil {
+	if g.v, err = hold[float32](b, e.Memory*e.Hidden); err != nil {
 		return nil, err
 	}
 	if e.In > 0 {
-		if g.gz, err = b.scratch(g.rows * e.Hidden); err != nil {
+		if g.gz, err = hold[float32](b, g.rows*e.Hidden); err != nil {
 			return nil, err
 		}
 	}
@@ -315,7 +309,7 @@ func (g *elmGPU) back(in []operand, out *driver.Buffer[float32]) error {
 	if err := d.each("sum_parts", 2*g.Memory, sums, decays, uint32(2*g.Memory), int32(g.blocks)); err != nil {
 		return err
 	}
-	return d.launch("elm_finish", warps(g.Memory), wm, decay, dwm, decays, uint32(g.Hidden), uint32(g.Memory))
+	return d.warpEach("elm_finish", g.Memory, wm, decay, dwm, decays, uint32(g.Hidden), uint32(g.Memory))
 }
 
 // columns queues the sums over rows of x.

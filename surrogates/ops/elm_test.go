@@ -207,7 +207,7 @@ func newELMRun(t testing.TB, c elmCase, b *Builder) *elmRun {
 func (b *Builder) weigh(x *G.Node, cost []float32) (*G.Node, error) {
 	diff := func(_ G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 		shape := x.Shape()
-		held, err := b.constant(cost)
+		held, err := fixed(b, cost)
 		if err != nil {
 			return nil, err
 		}

@@ -37,7 +37,7 @@ func (b *Builder) EventConv(e *Events, w, bias *G.Node) (*G.Node, error) {
 		return b.apply("event convolution", shape, conv, b.eventConvGPU(c, nil), []bool{true, true}, diff, w, bias)
 	}
 	conv.bias = make([]float32, c)
-	zero, err := b.constant(conv.bias)
+	zero, err := fixed(b, conv.bias)
 	if err != nil {
 		return nil, fmt.Errorf("ops: event convolution: %w", err)
 	}
