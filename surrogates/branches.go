@@ -161,27 +161,18 @@ func (b *branches) cost(events float64) (float64, int) {
 	return events*float64(b.count*b.size)/float64(b.inputs) + float64(b.count), b.count
 }
 
-func (b *branches) stream(rows int, _ ops.Single) stepper {
-	s := &branchesStream{b: b, slots: make([][]slot, b.inputs), trace: make([]float32, rows*b.count)}
-	w, sign := b.weights(), data(b.sign.Value)
-	for i, y := range data(b.synapse.Value) {
-		if y >= 0 && w[i] > 0 {
-			s.slots[int(y)] = append(s.slots[int(y)], slot{i / b.size, sign[i] * w[i]})
-		}
+func (b *branches) stream(rows int, k ops.Single) stepper {
+	s := &branchesStream{b: b, trace: make([]float32, rows*b.count)}
+	if r, err := b.route(); err == nil { // of a valid network
+		s.traces = k.Branches(r, b.inputs, b.weights(), b.keep)
 	}
 	return s
 }
 
-// slot is what an event adds to a branch.
-type slot struct {
-	branch int
-	weight float32
-}
-
 type branchesStream struct {
-	b     *branches
-	slots [][]slot // of each synapse
-	trace []float32
+	b      *branches
+	traces *ops.Branches
+	trace  []float32
 }
 
 func (s *branchesStream) state() []State {
@@ -189,17 +180,7 @@ func (s *branchesStream) state() []State {
 }
 
 func (s *branchesStream) step(_ []float32, in *Spikes, y []float32) {
-	for i := range s.trace {
-		s.trace[i] *= s.b.keep
-	}
-	for r := range len(in.Start) - 1 {
-		row := s.trace[r*s.b.count : (r+1)*s.b.count]
-		for _, k := range in.Synapse[in.Start[r]:in.Start[r+1]] {
-			for _, x := range s.slots[k] {
-				row[x.branch] += x.weight
-			}
-		}
-	}
+	s.traces.Step(in.Start, in.Synapse, s.trace)
 	copy(y, s.trace)
 }
 

@@ -179,10 +179,9 @@ func (m *elm) taus() []float64 {
 }
 
 func (m *elm) stream(rows int, k ops.Single) stepper {
-	s := &elmStream{m: m, k: k, rows: rows, memory: make([]float32, rows*m.memory), decayed: make([]float32, m.memory),
-		hidden: make([]float32, m.hidden), dm: make([]float32, m.memory)}
-	s.keep, s.gain = m.decay()
-	return s
+	keep, gain := m.decay()
+	return &elmStream{m: m, memory: make([]float32, rows*m.memory),
+		kernel: k.Memory(m.in, m.activation, data(m.w1.Value), data(m.b1.Value), data(m.w2.Value), data(m.b2.Value), keep, gain)}
 }
 
 // decay is what a ms leaves of each memory unit, and how much it takes up of what the inner network says.
@@ -195,47 +194,16 @@ func (m *elm) decay() (keep, gain []float32) {
 }
 
 type elmStream struct {
-	m                   *elm
-	k                   ops.Single
-	rows                int
-	keep, gain          []float32
-	memory              []float32 // [rows][memory]
-	decayed, hidden, dm []float32
+	m      *elm
+	kernel *ops.Memory
+	memory []float32 // [rows][memory]
 }
 
 func (s *elmStream) state() []State {
 	return []State{{Name: "memory", Shape: []int{s.m.memory}, Value: s.memory}}
 }
 
-func (s *elmStream) step(x []float32, _ *Spikes, y []float32) {
-	m := s.m
-	w1, b1, w2, b2 := data(m.w1.Value), data(m.b1.Value), data(m.w2.Value), data(m.b2.Value)
-	for r := range s.rows {
-		memory := s.memory[r*m.memory : (r+1)*m.memory]
-		for i, k := range s.keep {
-			s.decayed[i] = k * memory[i]
-		}
-		if m.vanilla {
-			product(s.decayed, w1, b1, s.hidden)
-			axpy(1, x[r*m.hidden:(r+1)*m.hidden], s.hidden)
-		} else {
-			product(x[r*m.in:(r+1)*m.in], w1, b1, s.hidden)
-			for i, v := range s.decayed {
-				axpy(v, w1[(m.in+i)*m.hidden:(m.in+i+1)*m.hidden], s.hidden)
-			}
-		}
-		s.k.Activate(m.activation, s.hidden)
-		product(s.hidden, w2, b2, s.dm)
-		for i := range s.dm {
-			s.dm[i] *= 2.0 / 3
-		}
-		s.k.Activate("tanh", s.dm)
-		for i, v := range s.dm {
-			memory[i] = s.decayed[i] + s.gain[i]*v
-		}
-	}
-	copy(y, s.memory)
-}
+func (s *elmStream) step(x []float32, _ *Spikes, y []float32) { s.kernel.Step(x, s.memory, y) }
 
 func (m *elm) onnx(e *exporting, x onnx.Value) onnx.Value {
 	keep, gain := m.decay()

@@ -77,6 +77,16 @@ func (r *Routing) runs(inputs int) *runs {
 	return o
 }
 
+// fill makes the runs' values of the slots' weights.
+func (o *runs) fill(r *Routing, w, value []float32) {
+	clear(value)
+	for k, w := range w {
+		if p := o.place[k]; p >= 0 && !(w <= 0) { // NaN stays
+			value[p] += r.Sign[k] * w
+		}
+	}
+}
+
 // EventBranches is the leaky sum of a batch's events on branches, [batch][time][branches]:
 // b[t] = keep b[t-1] + the sum over the events at t and their synapses' slots of sign relu(w), w [slots]. keep is
 // exp(-1 ms / tau), in the papers of 5 ms. Only w has a gradient, none where it is not above 0.
@@ -121,12 +131,7 @@ type branchSums struct {
 }
 
 func (c *branchSums) run(in [][]float32, out []float32) {
-	clear(c.value)
-	for k, w := range in[0] {
-		if p := c.place[k]; p >= 0 && !(w <= 0) { // NaN stays
-			c.value[p] += c.r.Sign[k] * w
-		}
-	}
+	c.fill(c.r, in[0], c.value)
 	c.u = out
 	c.b.team.run(c.e.Batch, c)
 }

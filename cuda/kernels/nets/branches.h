@@ -41,6 +41,20 @@ static void branch_grads_few(const float *du, const int32_t *first, const int32_
       dvalue[RUN * r] += du[(int64_t)bin[e] * branches + at[r]];
 }
 
+// A ms of many neurons: trace [rows][branches] = keep trace + the runs of the events start[row] <= i < start[row+1].
+static void branch_step(const float *value, const int32_t *first, const int32_t *at, const int64_t *start,
+                        const int32_t *synapse, int64_t rows, int branches, float keep, float *trace) {
+  unsigned mode = flush_on();
+  for (int64_t i = 0; i < rows * branches; i++) trace[i] *= keep;
+  for (int64_t row = 0; row < rows; row++, trace += branches)
+    for (int64_t e = start[row]; e < start[row + 1]; e++)
+      for (int r = first[synapse[e]], end = first[synapse[e] + 1]; r < end; r++) {
+        if (branches >= RUN) *(Run *)(trace + at[r]) += *(const Run *)(value + RUN * r);
+        else trace[at[r]] += value[RUN * r];
+      }
+  flush_restore(mode);
+}
+
 // y[t] = keep y[t-1] + x[t], over time or, with back, y[t] = x[t] + keep y[t+1] against it. x and y may not overlap.
 static void leak(const float *restrict x, float keep, int64_t time, int channels, int back, float *restrict y) {
   unsigned mode = flush_on();

@@ -11,6 +11,17 @@ static void branch_grads(const nets_table *t, const float *du, const int32_t *fi
                          const int32_t *synapse, int64_t n, int branches, float *dvalue) {
   (branches < RUN ? t->branch_grads_few : t->branch_grads)(du, first, at, bin, synapse, n, branches, dvalue);
 }
+static void branch_step(const nets_table *t, const float *value, const int32_t *first, const int32_t *at,
+                        const int64_t *start, const int32_t *synapse, int64_t rows, int branches, float keep, float *trace) {
+  t->branch_step(value, first, at, start, synapse, rows, branches, keep, trace);
+}
+static void elm_stream(const nets_table *t, nets_elm p, const float *w, int64_t rows, const float *x, float *state,
+                       float *m, float *room) {
+  const int wide = p.in ? p.in : p.hidden;
+  for (int64_t r = 0; r < rows; r += ELM_ROWS)
+    t->elm_forward(p, w, rows - r < ELM_ROWS ? (int)(rows - r) : ELM_ROWS, 1, x + r * wide, state + r * p.memory,
+                   m + r * p.memory, 0, 0, room);
+}
 static void leak(const nets_table *t, const float *x, float keep, int64_t time, int channels, int back, float *y) {
   t->leak(x, keep, time, channels, back, y);
 }
@@ -35,6 +46,8 @@ static void elm_gradients(const nets_table *t, nets_elm p, const float *w1, cons
 */
 import "C"
 
+import "unsafe"
+
 // Run is how many neighbouring branches one step of BranchSums adds to.
 const Run = C.RUN
 
@@ -48,6 +61,12 @@ func (k Kernels) BranchSums(value []float32, first, at, bin, synapse []int32, ti
 // BranchGrads adds BranchSums' gradient with respect to value to dvalue.
 func (k Kernels) BranchGrads(du []float32, first, at, bin, synapse []int32, branches int, dvalue []float32) {
 	C.branch_grads(k.t, f(du), i32(first), i32(at), i32(bin), i32(synapse), C.int64_t(len(bin)), C.int(branches), f(dvalue))
+}
+
+// BranchStep takes the traces [rows][branches] of many neurons through a ms: keep times what they were, and the runs of
+// the ms's events start[row] <= i < start[row+1] of each.
+func (k Kernels) BranchStep(value []float32, first, at []int32, start []int, synapse []int32, branches int, keep float32, trace []float32) {
+	C.branch_step(k.t, f(value), i32(first), i32(at), (*C.int64_t)(unsafe.Pointer(&start[0])), i32(synapse), C.int64_t(len(start)-1), C.int(branches), C.float(keep), f(trace))
 }
 
 // Leak computes y[t] = keep y[t-1] + x[t] of one sequence [time][channels]; with back, its gradient y[t] = x[t] + keep y[t+1].
@@ -97,6 +116,12 @@ func (k Kernels) ELMPack(e ELM, w1, b1, w2, b2, decay []float32, back bool, pack
 // compute anew; nil keeps nothing.
 func (k Kernels) ELMForward(e ELM, packed []float32, rows, time int, x, state, m, z, y, room []float32) {
 	C.elm_forward(k.t, e.c(), f(packed), C.int(rows), C.int64_t(time), f(x), f(state), f(m), f(z), f(y), f(room))
+}
+
+// ELMStep takes state [rows][Memory] of any number of neurons, with inputs x [rows][In] of their own, through a ms; m is
+// the state too.
+func (k Kernels) ELMStep(e ELM, packed []float32, x, state, m, room []float32) {
+	C.elm_stream(k.t, e.c(), f(packed), C.int64_t(len(state)/e.Memory), f(x), f(state), f(m), f(room))
 }
 
 // ELMBackward computes from dm, the gradient with respect to m, dx and the weights' sums over these sequences, which

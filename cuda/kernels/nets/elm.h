@@ -175,7 +175,12 @@ static void elm_forward(nets_elm e, const float *w, int rows, int64_t time, cons
     const int n = time - t0 < ELM_PIECE ? time - t0 : ELM_PIECE;
     float *zp = z ? z + t0 * hp : zs;
     const int64_t lz = z ? time * hp : ELM_PIECE * hp;
-    for (int r = 0; r < rows; r++) elm_drive(&p, w, x + (r * time + t0) * wide, n, zp + r * lz);
+    if (time == 1 && in) { // a stream's: all sequences in one product
+      for (int r = 0; r < rows; r++) memcpy(zp + r * lz, w + p.b1, sizeof(float) * hp);
+      elm_step(rows, hp, in, x, in, w + p.x, zp, lz);
+    } else {
+      for (int r = 0; r < rows; r++) elm_drive(&p, w, x + (r * time + t0) * wide, n, zp + r * lz);
+    }
     for (int t = 0; t < n; t++) {
       elm_step(rows, hp, memory, ms + (int64_t)t * dp, lm, w + p.k, zp + (int64_t)t * hp, lz);
       for (int r = 0; r < rows; r++) {

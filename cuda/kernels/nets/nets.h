@@ -134,6 +134,8 @@ typedef struct {
                        const int32_t *synapse, int64_t n, int branches, float *dvalue);
   void (*branch_grads_few)(const float *du, const int32_t *first, const int32_t *at, const int32_t *bin,
                            const int32_t *synapse, int64_t n, int branches, float *dvalue);
+  void (*branch_step)(const float *value, const int32_t *first, const int32_t *at, const int64_t *start,
+                      const int32_t *synapse, int64_t rows, int branches, float keep, float *trace);
   void (*leak)(const float *x, float keep, int64_t time, int channels, int back, float *y);
   // elm.h
   nets_elm_sizes (*elm_size)(nets_elm p);

@@ -75,6 +75,7 @@ const nets_table TABLE = {
     .branch_sums_few = branch_sums_few,
     .branch_grads = branch_grads,
     .branch_grads_few = branch_grads_few,
+    .branch_step = branch_step,
     .leak = leak,
     .elm_size = elm_size,
     .elm_pack = elm_pack,
