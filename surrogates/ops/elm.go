@@ -128,7 +128,7 @@ func (b *Builder) newELM(x *G.Node, w ELMWeights, o ELMOptions) (*elm, error) {
 	if len(xs) != 3 || len(w1) != 2 || len(w2) != 2 {
 		return nil, fmt.Errorf("ops: memory of %v with weights %v and %v: want [batch][time][in], [in+memory][hidden] and [hidden][memory]", xs, w1, w2)
 	}
-	e := &elm{b: b, batch: xs[0], time: xs[1], ELM: nets.ELM{In: xs[2], Hidden: w2[0], Memory: w2[1], Activation: kind}}
+	e := &elm{b: b, batch: xs[0], time: xs[1], ELM: nets.ELM{In: xs[2], Hidden: w2[0], Memory: w2[1], Activation: kind, Learned: w.Tau != nil}}
 	if o.Drive {
 		e.In = 0
 	}

@@ -86,10 +86,11 @@ func flag(b bool) C.int {
 type ELM struct {
 	In, Hidden, Memory int
 	Activation         Activation
+	Learned            bool // the gradient of decay is wanted
 }
 
 func (e ELM) c() C.nets_elm {
-	return C.nets_elm{in: C.int(e.In), hidden: C.int(e.Hidden), memory: C.int(e.Memory), act: C.int(e.Activation)}
+	return C.nets_elm{in: C.int(e.In), hidden: C.int(e.Hidden), memory: C.int(e.Memory), act: C.int(e.Activation), learned: flag(e.Learned)}
 }
 
 // ELMRows is how many sequences ELMForward and ELMBackward take at once.
@@ -130,7 +131,8 @@ func (k Kernels) ELMBackward(e ELM, packed []float32, rows, time int, x, m, dm, 
 	C.elm_backward(k.t, e.c(), f(packed), C.int(rows), C.int64_t(time), f(x), f(m), f(dm), f(z), f(y), f(dx), f(sums), f(room))
 }
 
-// ELMGradients computes from the sums of so many parts the gradients d of w1, b1, w2, b2 and decay, one after the other.
+// ELMGradients computes from the sums of so many parts the gradients d of w1, b1, w2, b2 and decay, which
+// means something if it is Learned, one after the other.
 func (k Kernels) ELMGradients(e ELM, w1, decay, sums []float32, parts int, d []float32) {
 	C.elm_gradients(k.t, e.c(), f(w1), f(decay), f(sums), C.int(parts), f(d))
 }

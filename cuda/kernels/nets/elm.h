@@ -115,12 +115,21 @@ static void elm_unpad(const float *from, int64_t rows, int n, float *to) {
       for (int c = 0; c < n; c++) to[r * n + c] = from[c];
 }
 
-// to [rows][whole(n)] from [rows][n], of which there may be no more.
+// to [rows][whole(n)] from [rows][n], of which there may be no more: whole vectors where the next rows are read into too.
 static void elm_pad(const float *from, int64_t rows, int n, float *to) {
-  const int wide = whole(n);
-  for (int64_t r = 0; r < rows; r++, to += wide) {
-    for (int c = 0; c < n; c++) to[c] = from[r * n + c];
-    for (int c = n; c < wide; c++) to[c] = 0;
+  const int wide = whole(n), full = n / VW * VW;
+  typedef int32_t I __attribute__((vector_size(VBYTES)));
+  I kept;
+  for (int i = 0; i < VW; i++) kept[i] = full + i < n ? -1 : 0;
+  for (int64_t r = 0; r < rows; r++, to += wide, from += n) {
+    for (int c = 0; c < full; c += VW) STORE(to + c, LOAD(from + c));
+    if (full == n) continue;
+    if (r * n + wide <= rows * n) {
+      STORE(to + full, (V)((I)LOAD(from + full) & kept));
+    } else {
+      for (int c = full; c < n; c++) to[c] = from[c];
+      for (int c = n; c < wide; c++) to[c] = 0;
+    }
   }
 }
 
@@ -149,7 +158,8 @@ FN void elm_drive(const elm_packed *p, const float *w, const float *x, int n, fl
   if (p->in == 0) {
     elm_pad(x, n, p->hidden, z);
     for (int t = 0; t < n; t++)
-      for (int c = 0; c < p->hp; c++) z[(int64_t)t * p->hp + c] += w[p->b1 + c];
+      for (int c = 0; c < p->hp; c += VW)
+        STORE(z + (int64_t)t * p->hp + c, LOAD(z + (int64_t)t * p->hp + c) + LOAD(w + p->b1 + c));
     return;
   }
   for (int t = 0; t < n; t++) memcpy(z + (int64_t)t * p->hp, w + p->b1, sizeof(float) * p->hp);
@@ -190,6 +200,7 @@ static void elm_forward(nets_elm e, const float *w, int rows, int64_t time, cons
       elm_step(rows, dp, hidden, h, hp, w + p.w2, s, dp);
       for (int r = 0; r < rows; r++) {
         float *at = ms + r * lm + (int64_t)t * dp, *o = s + r * dp;
+#pragma GCC ivdep
         for (int c = 0; c < dp; c++) {
           float v = tanh_f(o[c]);
           o[c] = v;
@@ -229,7 +240,7 @@ FN elm_sums elm_sums_shape(const elm_packed *p) {
 
 FN void elm_add_rows(const float *from, int64_t rows, int n, float *to) {
   for (; rows > 0; rows--, from += n)
-    for (int c = 0; c < n; c++) to[c] += from[c];
+    for (int c = 0; c < n; c += VW) STORE(to + c, LOAD(to + c) + LOAD(from + c));
 }
 
 static nets_elm_sizes elm_size(nets_elm e) {
@@ -237,7 +248,7 @@ static nets_elm_sizes elm_size(nets_elm e) {
   const int wide = p.ip > p.hp ? p.ip : p.hp;
   nets_elm_sizes s = {.packed = p.size, .z = p.hp, .y = p.dp, .sums = elm_sums_shape(&p).size};
   s.forward = (int64_t)ELM_ROWS * ((ELM_PIECE + 1) * (p.hp + p.dp) + p.dp);
-  s.backward = (int64_t)ELM_ROWS * (ELM_PIECE * (p.hp + 2 * p.dp + 2 * wide) + p.dp);
+  s.backward = (int64_t)ELM_ROWS * (ELM_PIECE * (p.hp + (e.learned ? 3 : 2) * p.dp + 2 * wide) + p.dp);
   return s;
 }
 
@@ -252,6 +263,7 @@ static void elm_backward(nets_elm e, const float *w, int rows, int64_t time, con
   enum { ALL = ELM_ROWS * ELM_PIECE };
   float *h = room, *gs = h + (int64_t)ALL * hp, *ys = gs + (int64_t)ALL * dp; // [rows][n][..] each
   float *gz = ys + (int64_t)ALL * dp, *spare = gz + (int64_t)ALL * row, *carry = spare + (int64_t)ALL * row;
+  float *before = carry + ELM_ROWS * dp; // m a ms before, where decay's gradient is wanted
   const float *keep = w + p.keep, *gain = w + p.gain;
   memset(sums, 0, sizeof(float) * to.size);
   memset(carry, 0, sizeof(float) * ELM_ROWS * dp);
@@ -269,22 +281,27 @@ static void elm_backward(nets_elm e, const float *w, int rows, int64_t time, con
         elm_act_slope(e.act, spare, hr, slope, (int64_t)n * hp);
         for (int t = 0; t < n; t++) memcpy(yr + (int64_t)t * dp, w + p.b2, sizeof(float) * dp);
         elm_product(n, dp, hidden, hr, hp, 1, w + p.w2, yr);
+#pragma GCC ivdep
         for (int64_t i = 0; i < (int64_t)n * dp; i++) yr[i] = tanh_f(yr[i]);
       }
       elm_pad(dm + at * memory, n, memory, gs + (int64_t)r * n * dp);
+      if (!e.learned) continue;
+      if (first) memset(before + (int64_t)r * n * dp, 0, sizeof(float) * dp);
+      elm_pad(m + (at + first - 1) * memory, n - first, memory, before + ((int64_t)r * n + first) * dp);
     }
     for (int t = n - 1; t >= 0; t--) {
       for (int r = 0; r < rows; r++) {
         const int64_t i = (int64_t)r * n + t;
         float *g = gs + i * dp, *of = carry + r * dp;
-        const float *yt = ys + i * dp, *before = m + (r * time + t0 + t - 1) * memory;
-        if (t0 + t > 0)
-          for (int c = 0; c < memory; c++) sums[to.keep + c] += (g[c] + of[c]) * before[c];
-        for (int c = 0; c < dp; c++) {
-          float d = g[c] + of[c];
-          sums[to.gain + c] += d * yt[c];
-          g[c] = d * gain[c] * (1 - yt[c] * yt[c]);
-          of[c] = d * keep[c];
+        const float *yt = ys + i * dp, *past = before + i * dp;
+        for (int c = 0; c < dp; c += VW) {
+          const V d = LOAD(g + c) + LOAD(of + c), v = LOAD(yt + c);
+          if (e.learned) {
+            STORE(sums + to.keep + c, LOAD(sums + to.keep + c) + d * LOAD(past + c));
+            STORE(sums + to.gain + c, LOAD(sums + to.gain + c) + d * v);
+          }
+          STORE(g + c, d * LOAD(gain + c) * (1 - v * v));
+          STORE(of + c, d * LOAD(keep + c));
         }
         memset(spare + r * hp, 0, sizeof(float) * hp);
       }
@@ -292,7 +309,7 @@ static void elm_backward(nets_elm e, const float *w, int rows, int64_t time, con
       for (int r = 0; r < rows; r++) {
         float *g = gz + ((int64_t)r * n + t) * hp;
         const float *s = spare + r * hp;
-        for (int c = 0; c < hp; c++) g[c] *= s[c];
+        for (int c = 0; c < hp; c += VW) STORE(g + c, LOAD(g + c) * LOAD(s + c));
       }
       elm_step(rows, dp, hidden, gz + (int64_t)t * hp, (int64_t)n * hp, w + p.kt, carry, dp);
     }

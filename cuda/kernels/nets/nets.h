@@ -20,9 +20,9 @@ typedef struct {
 enum { RUN = 4, ELM_ROWS = 8 };
 
 // The Expressive Leaky Memory neuron's channels, and its hidden units' activation. in 0: the inputs' part of the hidden
-// units is given.
+// units is given. learned: the gradient of decay is wanted.
 typedef struct {
-  int in, hidden, memory, act;
+  int in, hidden, memory, act, learned;
 } nets_elm;
 
 // Floats: of packed weights; what a ms of a sequence keeps of hidden units and of memory; sums; room to work.
