@@ -323,7 +323,7 @@ func (r *run) feed(ctx context.Context) error {
 		return err
 	}
 	if r.list == nil {
-		r.ahead = newAhead(r.load, &r.c, r.st.Step, r.graph.Events(), r.fill)
+		r.ahead = newAhead(r.load, &r.c, r.st.Step, r.graph.Events(), r.fill, fillers())
 	}
 	return nil
 }

@@ -2,6 +2,9 @@ package trainer
 
 import (
 	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"neq/data/traces"
 	"neq/internal/philox"
@@ -101,22 +104,36 @@ func permute(p []int32, n int, rnd *philox.Stream) []int32 {
 	return p
 }
 
-// read loads the shards of group g, taking those of have that it shares.
+// read loads the shards of group g, several at a time, taking those of have that it shares.
 func (l *loader) read(g int64, have map[int]*traces.Shard) loadedGroup {
+	var absent []int
 	m := make(map[int]*traces.Shard, l.group)
 	for _, k := range l.groupShards(g) {
-		if m[k] != nil {
-			continue
+		if s, seen := m[k]; seen && s == nil {
+			continue // an epoch ends within the group, and the next begins with the same shard
 		}
-		if s := have[k]; s != nil {
-			m[k] = s
-			continue
+		if m[k] = have[k]; m[k] == nil {
+			absent = append(absent, k)
 		}
-		s, err := l.data.Shard(k)
-		if err != nil {
-			return loadedGroup{err: err}
+	}
+	shards, errs := make([]*traces.Shard, len(absent)), make([]error, len(absent))
+	var next atomic.Int64
+	var done sync.WaitGroup
+	for range min(len(absent), max(1, runtime.GOMAXPROCS(0)/2)) {
+		done.Add(1)
+		go func() {
+			defer done.Done()
+			for i := next.Add(1) - 1; int(i) < len(absent); i = next.Add(1) - 1 {
+				shards[i], errs[i] = l.data.Shard(absent[i])
+			}
+		}()
+	}
+	done.Wait()
+	for i, k := range absent {
+		if errs[i] != nil {
+			return loadedGroup{err: errs[i]}
 		}
-		m[k] = s
+		m[k] = shards[i]
 	}
 	return loadedGroup{shards: m}
 }
