@@ -8,7 +8,7 @@ import (
 
 	"neq/data/traces"
 	"neq/internal/philox"
-	"neq/surrogates/ops"
+	"neq/surrogates"
 )
 
 // noise is a data set of Poisson events on as many synapses as the layer 5 cell has, at the mean rate of its published
@@ -60,52 +60,48 @@ func cpuSeconds() float64 {
 	return float64(u.Utime.Sec+u.Stime.Sec) + 1e-6*float64(u.Utime.Usec+u.Stime.Usec)
 }
 
-// BenchmarkBatches is how many seconds of biology a core windows, fills and sorts per second: batches of 16 x 400 ms.
+// BenchmarkBatches is how many seconds of biology a core windows, fills and sorts per second, for what a first layer takes
+// its events in: batches of 16 x 400 ms.
 func BenchmarkBatches(b *testing.B) {
 	src := layer5()
-	for _, first := range []struct {
-		name           string
-		burn           int
-		taps, channels int
-	}{{"1 channel of 80 ms", 79, 80, 1}, {"128 channels of 43 ms", 42, 43, 128}, {"128 channels of 1 ms", 0, 1, 128}} {
-		builder, err := ops.NewBuilder(1, true, "")
-		if err != nil {
-			b.Fatal(err)
-		}
-		l, c := loaderOf(b, src, func(c *Config) { c.Batch, c.Window, c.BurnIn, c.ShardsInMemory = 16, 400, &first.burn, 8 })
-		f := newFiller(Normalisation{SD: 1}, nil, c.Batch, first.burn, c.Window, src.duration)
-		rows := make([]window, c.Batch)
-		for _, sorts := range []bool{false, true} {
-			name := first.name
-			if !sorts {
-				name += ", fill alone"
-			}
-			e, err := builder.NewEvents(c.Batch, first.burn+c.Window, src.inputs, first.taps, 1, first.channels)
+	for _, spec := range []surrogates.Spec{
+		{Family: "elm", Memory: 15, Branches: 45, BranchSize: 65},
+		{Family: "filter", Window: 80},
+		{Family: "fcn", Window: 43, Width: 128},
+		{Family: "lstm", Width: 32},
+	} {
+		b.Run(spec.Title(), func(b *testing.B) {
+			net, err := surrogates.New(spec, surrogates.PlainInputs(src.inputs), 0, 1)
 			if err != nil {
 				b.Fatal(err)
 			}
-			b.Run(name, func(b *testing.B) {
-				b.ReportAllocs()
-				events := 0
-				began := cpuSeconds()
-				for step := range b.N {
-					if err := l.windows(step, 0, rows); err != nil {
-						b.Fatal(err)
-					}
-					f.fill(rows, e)
-					if sorts {
-						if err := e.Prepare(); err != nil {
-							b.Fatal(err)
-						}
-					}
-					events += len(e.Bin)
+			burn := max(0, net.ReceptiveField()-1)
+			l, c := loaderOf(b, src, func(c *Config) { c.Batch, c.Window, c.BurnIn, c.ShardsInMemory = 16, 400, &burn, 8 })
+			g, err := net.Graph(surrogates.GraphOptions{Batch: c.Batch, Time: burn + c.Window, BurnIn: burn, Train: true, Threads: 1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer g.Close()
+			f, e := newFiller(Normalisation{SD: 1}, nil, c.Batch, burn, c.Window, src.duration), g.Events()
+			rows := make([]window, c.Batch)
+			b.ReportAllocs()
+			b.ResetTimer()
+			events := 0
+			began := cpuSeconds()
+			for step := range b.N {
+				if err := l.windows(step, 0, rows); err != nil {
+					b.Fatal(err)
 				}
-				took := cpuSeconds() - began
-				b.ReportMetric(float64(b.N*c.Batch*c.Window)/1000/took, "bio-s/core-s")
-				b.ReportMetric(1e9*took/float64(events), "core-ns/event")
-			})
-		}
-		builder.Close()
+				f.fill(rows, e)
+				if err := e.Prepare(); err != nil {
+					b.Fatal(err)
+				}
+				events += len(e.Bin)
+			}
+			took := cpuSeconds() - began
+			b.ReportMetric(float64(b.N*c.Batch*c.Window)/1000/took, "bio-s/core-s")
+			b.ReportMetric(1e9*took/float64(events), "core-ns/event")
+		})
 	}
 }
 
