@@ -86,18 +86,30 @@ func (s *ssm) take(in [][]float32) {
 	s.p.LogDt, s.p.LogA, s.p.ImagA, s.p.Re, s.p.Im, s.p.D = in[1], in[2], in[3], in[4], in[5], in[6]
 }
 
-// of is the window and the panel of channels of a part.
-func (s *ssm) of(part int) (window, panel int) {
-	panels := s.b.kernels.SSMPanels(s.p.Channels)
-	return part / panels, part % panels
+// A part is a window's channels, or a slice of them where there are more threads than windows.
+func (s *ssm) parts() int { return s.batch * s.slices() }
+
+func (s *ssm) slices() int { return min((s.b.team.threads()+s.batch-1)/s.batch, s.vectors()) }
+
+// shares is over how many slices what is done once for all windows is split.
+func (s *ssm) shares() int { return min(s.b.team.threads(), s.vectors()) }
+
+func (s *ssm) vectors() int {
+	lanes := s.b.kernels.Lanes()
+	return (s.p.Channels + lanes - 1) / lanes
 }
 
-func (s *ssm) parts() int { return s.batch * s.b.kernels.SSMPanels(s.p.Channels) }
+// channels are those of a slice of n, whole vectors.
+func (s *ssm) channels(slice, n int) (from, to int) {
+	lanes, vectors := s.b.kernels.Lanes(), s.vectors()
+	return slice * vectors / n * lanes, min((slice+1)*vectors/n*lanes, s.p.Channels)
+}
 
-// channels are those of a panel.
-func (s *ssm) channels(panel int) (from, to int) {
-	n := s.b.kernels.Lanes()
-	return panel * n, min((panel+1)*n, s.p.Channels)
+// of is the window and the channels of a part.
+func (s *ssm) of(part int) (window, from, to int) {
+	n := s.slices()
+	from, to = s.channels(part%n, n)
+	return part / n, from, to
 }
 
 type ssmCPU struct {
@@ -111,7 +123,7 @@ func (f *ssmCPU) run(in [][]float32, out []float32) {
 	f.in, f.out, f.prepare = in, out, true
 	f.take(in)
 	clear(f.state)
-	f.b.team.run(f.b.kernels.SSMPanels(f.p.Channels), f)
+	f.b.team.run(f.shares(), f)
 	f.prepare = false
 	f.b.team.run(f.parts(), f)
 }
@@ -119,13 +131,13 @@ func (f *ssmCPU) run(in [][]float32, out []float32) {
 func (f *ssmCPU) part(i int) {
 	k := f.b.kernels
 	if f.prepare {
-		from, to := f.channels(i)
+		from, to := f.channels(i, f.shares())
 		k.SSMCoefficients(&f.p, from, to, f.coef)
 		return
 	}
-	window, panel := f.of(i)
+	window, from, to := f.of(i)
 	at, n := window*f.time*f.p.Channels, len(f.state)/f.batch
-	k.SSM(&f.p, f.coef, f.in[0][at:], f.time, panel, f.state[window*n:], rowsOf(f.marks, window, len(f.marks)/f.batch), f.out[at:])
+	k.SSM(&f.p, f.coef, f.in[0][at:], f.time, from, to, f.state[window*n:], rowsOf(f.marks, window, len(f.marks)/f.batch), f.out[at:])
 }
 
 // ssmGradCPU computes the gradient of x from x, the parameters, y and the gradient of y, and those of the parameters.
@@ -157,18 +169,18 @@ func (k *ssmGradCPU) run(in [][]float32, out []float32) {
 	k.in, k.out, k.finish = in, out, false
 	k.b.team.run(k.parts(), k)
 	k.finish = true
-	k.b.team.run(k.b.kernels.SSMPanels(k.p.Channels), k)
+	k.b.team.run(k.shares(), k)
 }
 
 func (k *ssmGradCPU) part(i int) {
 	if k.finish {
-		from, to := k.channels(i)
+		from, to := k.channels(i, k.shares())
 		k.b.kernels.SSMParameters(&k.p, k.batch, from, to, k.sums, &k.grad)
 		return
 	}
-	window, panel := k.of(i)
+	window, from, to := k.of(i)
 	at := window * k.time * k.p.Channels
-	k.b.kernels.SSMGrad(&k.p, k.coef, k.in[0][at:], k.marks[window*len(k.marks)/k.batch:], k.in[8][at:], k.time, panel,
+	k.b.kernels.SSMGrad(&k.p, k.coef, k.in[0][at:], k.marks[window*len(k.marks)/k.batch:], k.in[8][at:], k.time, from, to,
 		k.behind[window*len(k.behind)/k.batch:], k.out[at:], k.sums[window*len(k.sums)/k.batch:])
 }
 
@@ -201,9 +213,7 @@ func (s *SSMStep) Coefficients() []float32 { return s.coef }
 func (s *SSMStep) Step(x, state, y []float32) {
 	c, n := s.p.Channels, 2*s.p.Channels*s.p.States
 	for row := range len(x) / c {
-		for panel := range s.kernels.SSMPanels(c) {
-			s.kernels.SSM(&s.p, s.coef, x[row*c:], 1, panel, state[row*n:], nil, y[row*c:])
-		}
+		s.kernels.SSM(&s.p, s.coef, x[row*c:], 1, 0, c, state[row*n:], nil, y[row*c:])
 	}
 }
 

@@ -94,9 +94,9 @@ typedef struct {
   // ssm.h
   int ssm_ms;
   void (*ssm_coefficients)(const nets_ssm *p, int c0, int c1, float *k);
-  void (*ssm)(int time, int channels, int states, int j, const float *k, const float *d, const float *x, float *state,
+  void (*ssm)(int time, int channels, int states, int c0, int c1, const float *k, const float *d, const float *x, float *state,
               float *marks, float *y);
-  void (*ssm_grad)(int time, int channels, int states, int j, const float *k, const float *d, const float *x,
+  void (*ssm_grad)(int time, int channels, int states, int c0, int c1, const float *k, const float *d, const float *x,
                    const float *marks, const float *dy, float *behind, float *dx, float *sums);
   void (*ssm_parameters)(const nets_ssm *p, int batch, int c0, int c1, const float *sums, const nets_ssm_grad *g);
   // depthwise.h

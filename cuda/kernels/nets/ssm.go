@@ -4,13 +4,13 @@ package nets
 #include "nets.h"
 
 static void ssm_coefficients(const nets_table *t, nets_ssm p, int c0, int c1, float *k) { t->ssm_coefficients(&p, c0, c1, k); }
-static void ssm(const nets_table *t, int time, int channels, int states, int j, const float *k, const float *d,
+static void ssm(const nets_table *t, int time, int channels, int states, int c0, int c1, const float *k, const float *d,
                 const float *x, float *state, float *marks, float *y) {
-  t->ssm(time, channels, states, j, k, d, x, state, marks, y);
+  t->ssm(time, channels, states, c0, c1, k, d, x, state, marks, y);
 }
-static void ssm_grad(const nets_table *t, int time, int channels, int states, int j, const float *k, const float *d,
+static void ssm_grad(const nets_table *t, int time, int channels, int states, int c0, int c1, const float *k, const float *d,
                      const float *x, const float *marks, const float *dy, float *behind, float *dx, float *sums) {
-  t->ssm_grad(time, channels, states, j, k, d, x, marks, dy, behind, dx, sums);
+  t->ssm_grad(time, channels, states, c0, c1, k, d, x, marks, dy, behind, dx, sums);
 }
 static void ssm_parameters(const nets_table *t, nets_ssm p, int batch, int c0, int c1, const float *sums, nets_ssm_grad g) {
   t->ssm_parameters(&p, batch, c0, c1, sums, &g);
@@ -33,24 +33,21 @@ func (k Kernels) SSMCoefficients(s *SSM, c0, c1 int, to []float32) {
 	C.ssm_coefficients(k.t, s.c(), C.int(c0), C.int(c1), f(to))
 }
 
-// SSMPanels is how many panels of channels SSM and SSMGrad go over, SSMMarks how many marks a window has.
-func (k Kernels) SSMPanels(channels int) int { return (channels + k.Lanes() - 1) / k.Lanes() }
-
 // SSMMarks is how many states a window of so many ms leaves for SSMGrad.
 func (k Kernels) SSMMarks(time int) int { return (time + int(k.t.ssm_ms) - 1) / int(k.t.ssm_ms) }
 
-// SSM runs a panel of channels of one window of x [time][channels], with the coefficients coef: state [states][2][channels],
-// real and imaginary, is moved on, y [time][channels] is the output. marks [marks][states][2][channels] is what SSMGrad
-// needs, or nil. One ms at a time gives the bits of all at once.
-func (k Kernels) SSM(s *SSM, coef, x []float32, time, panel int, state, marks, y []float32) {
-	C.ssm(k.t, C.int(time), C.int(s.Channels), C.int(s.States), C.int(panel)*k.t.lanes, f(coef), f(s.D), f(x), f(state), f(marks), f(y))
+// SSM runs channels c0 <= c < c1 of one window of x [time][channels], c0 a multiple of Lanes, with the coefficients coef:
+// state [states][2][channels], real and imaginary, is moved on, y [time][channels] is the output. marks
+// [marks][states][2][channels] is what SSMGrad needs, or nil. One ms at a time gives the bits of all at once.
+func (k Kernels) SSM(s *SSM, coef, x []float32, time, c0, c1 int, state, marks, y []float32) {
+	C.ssm(k.t, C.int(time), C.int(s.Channels), C.int(s.States), C.int(c0), C.int(c1), f(coef), f(s.D), f(x), f(state), f(marks), f(y))
 }
 
-// SSMGrad goes back through a panel of channels of one window from a state behind it that does not count: dx [time]
-// [channels], and in sums [4 states + 1][channels] the gradients of the coefficients and of D. behind [states][2][channels]
-// is scratch.
-func (k Kernels) SSMGrad(s *SSM, coef, x, marks, dy []float32, time, panel int, behind, dx, sums []float32) {
-	C.ssm_grad(k.t, C.int(time), C.int(s.Channels), C.int(s.States), C.int(panel)*k.t.lanes, f(coef), f(s.D), f(x), f(marks), f(dy), f(behind), f(dx), f(sums))
+// SSMGrad goes back through channels c0 <= c < c1 of one window from a state behind it that does not count: dx
+// [time][channels], and in sums [4 states + 1][channels] the gradients of the coefficients and of D. behind
+// [states][2][channels] is scratch.
+func (k Kernels) SSMGrad(s *SSM, coef, x, marks, dy []float32, time, c0, c1 int, behind, dx, sums []float32) {
+	C.ssm_grad(k.t, C.int(time), C.int(s.Channels), C.int(s.States), C.int(c0), C.int(c1), f(coef), f(s.D), f(x), f(marks), f(dy), f(behind), f(dx), f(sums))
 }
 
 // SSMParameters computes the gradients of the parameters of channels c0 <= c < c1 from sums [batch][4 states + 1][channels].

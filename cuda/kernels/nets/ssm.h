@@ -39,9 +39,11 @@ FN void ssm_states(const int m, int ms, const float *k, int channels, int lanes,
   for (int t = 0; t < ms; t++) {
     V s = y[t];
     for (int q = 0; q < m; q++) {
-      V r = ar[q] * re[q] - ai[q] * im[q] + x[t], i = ar[q] * im[q] + ai[q] * re[q];
+      V r = x[t] + ar[q] * re[q], i = ar[q] * im[q]; // one sum at a time: each is a fused multiply-add
+      r -= ai[q] * im[q], i += ai[q] * re[q];
       re[q] = r, im[q] = i;
-      s += wr[q] * r - wi[q] * i;
+      s += wr[q] * r;
+      s -= wi[q] * i;
     }
     y[t] = s;
   }
@@ -51,30 +53,37 @@ FN void ssm_states(const int m, int ms, const float *k, int channels, int lanes,
   }
 }
 
-// VW channels from j on of one window: x and y [time][channels], state moved on, d [channels]. marks [blocks][states][2]
-// [channels], the state ahead of every SSM_MS ms, may be NULL.
-static void ssm(int time, int channels, int states, int j, const float *k, const float *d, const float *x, float *state,
-                float *marks, float *y) {
-  unsigned mode = flush_on();
+// A block of ms of VW channels from j on: x and y [ms][channels], state moved on, d [channels].
+static void ssm_block(int ms, int channels, int states, int j, const float *k, const float *d, const float *x, float *state,
+                      float *y) {
   const int lanes = channels - j < VW ? channels - j : VW;
+  int n = 0;
   V through = load_lanes(d + j, lanes), xs[SSM_MS], ys[SSM_MS];
   k += j, x += j, y += j, state += j;
+  for (int i = 0; i < ms; i++) {
+    xs[i] = load_lanes(x + (int64_t)i * channels, lanes);
+    ys[i] = through * xs[i];
+  }
+  for (; n + SSM_FORWARD <= states; n += SSM_FORWARD)
+    ssm_states(SSM_FORWARD, ms, k + (int64_t)4 * n * channels, channels, lanes, state + (int64_t)2 * n * channels, xs, ys);
+  for (; n < states; n++)
+    ssm_states(1, ms, k + (int64_t)4 * n * channels, channels, lanes, state + (int64_t)2 * n * channels, xs, ys);
+  for (int i = 0; i < ms; i++) store_lanes(y + (int64_t)i * channels, ys[i], lanes);
+}
+
+// Channels c0 <= c < c1 of one window, c0 a multiple of VW: x and y [time][channels], state moved on. marks
+// [blocks][states][2][channels], the state ahead of every SSM_MS ms, may be NULL.
+static void ssm(int time, int channels, int states, int c0, int c1, const float *k, const float *d, const float *x,
+                float *state, float *marks, float *y) {
+  unsigned mode = flush_on();
   for (int t = 0; t < time; t += SSM_MS) {
-    int ms = time - t < SSM_MS ? time - t : SSM_MS, n = 0;
     if (marks)
-      for (int i = 0; i < 2 * states; i++) {
-        int64_t at = (int64_t)t / SSM_MS * 2 * states + i;
-        memcpy(marks + at * channels + j, state + (int64_t)i * channels, sizeof(float) * lanes);
-      }
-    for (int i = 0; i < ms; i++) {
-      xs[i] = load_lanes(x + (int64_t)(t + i) * channels, lanes);
-      ys[i] = through * xs[i];
-    }
-    for (; n + SSM_FORWARD <= states; n += SSM_FORWARD)
-      ssm_states(SSM_FORWARD, ms, k + (int64_t)4 * n * channels, channels, lanes, state + (int64_t)2 * n * channels, xs, ys);
-    for (; n < states; n++)
-      ssm_states(1, ms, k + (int64_t)4 * n * channels, channels, lanes, state + (int64_t)2 * n * channels, xs, ys);
-    for (int i = 0; i < ms; i++) store_lanes(y + (int64_t)(t + i) * channels, ys[i], lanes);
+      for (int i = 0; i < 2 * states; i++)
+        memcpy(marks + ((int64_t)t / SSM_MS * 2 * states + i) * channels + c0, state + (int64_t)i * channels + c0,
+               sizeof(float) * (c1 - c0));
+    for (int j = c0; j < c1; j += VW)
+      ssm_block(time - t < SSM_MS ? time - t : SSM_MS, channels, states, j, k, d, x + (int64_t)t * channels, state,
+                y + (int64_t)t * channels);
   }
   flush_restore(mode);
 }
@@ -95,13 +104,16 @@ FN void ssm_states_grad(const int m, int ms, const float *k, int channels, int l
   for (int t = 0; t < ms; t++)
     for (int q = 0; q < m; q++) {
       V re = h[t][q][0], im = h[t][q][1];
-      h[t + 1][q][0] = ar[q] * re - ai[q] * im + x[t], h[t + 1][q][1] = ar[q] * im + ai[q] * re;
+      V r = x[t] + ar[q] * re, i = ar[q] * im; // to the bit as forward
+      r -= ai[q] * im, i += ai[q] * re;
+      h[t + 1][q][0] = r, h[t + 1][q][1] = i;
     }
   for (int t = ms - 1; t >= 0; t--) {
     V s = dx[t];
     for (int q = 0; q < m; q++) {
       V re = h[t][q][0], im = h[t][q][1], r = lr[q] + wr[q] * dy[t], i = li[q] - wi[q] * dy[t];
-      g[q][0] += r * re + i * im, g[q][1] += i * re - r * im;
+      g[q][0] += r * re, g[q][1] += i * re;
+      g[q][0] += i * im, g[q][1] -= r * im;
       g[q][2] += dy[t] * h[t + 1][q][0], g[q][3] -= dy[t] * h[t + 1][q][1];
       s += r;
       lr[q] = ar[q] * r + ai[q] * i, li[q] = ar[q] * i - ai[q] * r;
@@ -114,33 +126,41 @@ FN void ssm_states_grad(const int m, int ms, const float *k, int channels, int l
   }
 }
 
-// Back through VW channels of one window. behind [states][2][channels] is scratch; sums [4 states + 1][channels] become the
-// window's gradients of a and w, state by state, then d's.
-static void ssm_grad(int time, int channels, int states, int j, const float *k, const float *d, const float *x,
+// Back through a block of ms of VW channels from j on.
+static void ssm_block_grad(int ms, int channels, int states, int j, const float *k, const float *d, const float *x,
+                           const float *mark, const float *dy, float *behind, float *dx, float *sums) {
+  const int lanes = channels - j < VW ? channels - j : VW;
+  int n = 0;
+  float *total = sums + (int64_t)4 * states * channels + j;
+  V through = load_lanes(d + j, lanes), dd = load_lanes(total, lanes), xs[SSM_MS], dys[SSM_MS], dxs[SSM_MS];
+  k += j, x += j, dy += j, dx += j, behind += j, sums += j, mark += j;
+  for (int i = ms - 1; i >= 0; i--) {
+    xs[i] = load_lanes(x + (int64_t)i * channels, lanes), dys[i] = load_lanes(dy + (int64_t)i * channels, lanes);
+    dxs[i] = through * dys[i], dd += xs[i] * dys[i];
+  }
+  store_lanes(total, dd, lanes);
+  for (; n + SSM_BACK <= states; n += SSM_BACK)
+    ssm_states_grad(SSM_BACK, ms, k + (int64_t)4 * n * channels, channels, lanes, mark + (int64_t)2 * n * channels,
+                    behind + (int64_t)2 * n * channels, xs, dys, dxs, sums + (int64_t)4 * n * channels);
+  for (; n < states; n++)
+    ssm_states_grad(1, ms, k + (int64_t)4 * n * channels, channels, lanes, mark + (int64_t)2 * n * channels,
+                    behind + (int64_t)2 * n * channels, xs, dys, dxs, sums + (int64_t)4 * n * channels);
+  for (int i = 0; i < ms; i++) store_lanes(dx + (int64_t)i * channels, dxs[i], lanes);
+}
+
+// Back through channels c0 <= c < c1 of one window. behind [states][2][channels] is scratch; sums [4 states + 1][channels]
+// become the window's gradients of a and w, state by state, then d's.
+static void ssm_grad(int time, int channels, int states, int c0, int c1, const float *k, const float *d, const float *x,
                      const float *marks, const float *dy, float *behind, float *dx, float *sums) {
   unsigned mode = flush_on();
-  const int lanes = channels - j < VW ? channels - j : VW;
-  V through = load_lanes(d + j, lanes), dd = {0}, xs[SSM_MS], dys[SSM_MS], dxs[SSM_MS];
-  k += j, x += j, dy += j, dx += j, behind += j, sums += j, marks += j;
-  for (int i = 0; i < 2 * states; i++) store_lanes(behind + (int64_t)i * channels, (V){0}, lanes);
-  for (int i = 0; i < 4 * states; i++) store_lanes(sums + (int64_t)i * channels, (V){0}, lanes);
-  for (int t = (time - 1) / SSM_MS * SSM_MS; t >= 0; t -= SSM_MS) {
-    const float *mark = marks + (int64_t)t / SSM_MS * 2 * states * channels;
-    int ms = time - t < SSM_MS ? time - t : SSM_MS, n = 0;
-    for (int i = 0; i < ms; i++) {
-      xs[i] = load_lanes(x + (int64_t)(t + i) * channels, lanes), dys[i] = load_lanes(dy + (int64_t)(t + i) * channels, lanes);
-      dxs[i] = through * dys[i];
+  for (int i = 0; i < 2 * states; i++) memset(behind + (int64_t)i * channels + c0, 0, sizeof(float) * (c1 - c0));
+  for (int i = 0; i <= 4 * states; i++) memset(sums + (int64_t)i * channels + c0, 0, sizeof(float) * (c1 - c0));
+  for (int t = (time - 1) / SSM_MS * SSM_MS; t >= 0; t -= SSM_MS)
+    for (int j = c0; j < c1; j += VW) {
+      int64_t at = (int64_t)t * channels;
+      ssm_block_grad(time - t < SSM_MS ? time - t : SSM_MS, channels, states, j, k, d, x + at,
+                     marks + (int64_t)t / SSM_MS * 2 * states * channels, dy + at, behind, dx + at, sums);
     }
-    for (int i = ms - 1; i >= 0; i--) dd += xs[i] * dys[i];
-    for (; n + SSM_BACK <= states; n += SSM_BACK)
-      ssm_states_grad(SSM_BACK, ms, k + (int64_t)4 * n * channels, channels, lanes, mark + (int64_t)2 * n * channels,
-                      behind + (int64_t)2 * n * channels, xs, dys, dxs, sums + (int64_t)4 * n * channels);
-    for (; n < states; n++)
-      ssm_states_grad(1, ms, k + (int64_t)4 * n * channels, channels, lanes, mark + (int64_t)2 * n * channels,
-                      behind + (int64_t)2 * n * channels, xs, dys, dxs, sums + (int64_t)4 * n * channels);
-    for (int i = 0; i < ms; i++) store_lanes(dx + (int64_t)(t + i) * channels, dxs[i], lanes);
-  }
-  store_lanes(sums + (int64_t)4 * states * channels, dd, lanes);
   flush_restore(mode);
 }
 
