@@ -32,6 +32,7 @@ func (a *attention) declare(d *declaration) {
 	a.w, a.b = d.add("qkv.weight", 1, a.in, 3*a.in), d.add("qkv.bias", 3*a.in)
 	a.bias = d.add("lag", a.heads, a.span)
 	a.out, a.ob = d.add("out.weight", 1, a.in, a.in), d.add("out.bias", a.in)
+	a.bias.Kept = true
 	d.uniform(fanIn(a.in), a.w, a.b, a.out, a.ob)
 }
 

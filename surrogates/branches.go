@@ -51,6 +51,7 @@ func (b *branches) step() int { return (b.inputs + b.count - 1) / b.count }
 func (b *branches) declare(d *declaration) {
 	if b.shared == nil {
 		b.w = d.synaptic("weight", b.count*b.size)
+		b.w.Rectified = true
 		fill(b.w, 0.5)
 	}
 	b.synapse, b.sign = d.fixed("synapse", b.count*b.size), d.fixed("sign", b.count*b.size)

@@ -62,6 +62,7 @@ func (m *mixture) declare(d *declaration) {
 	m.router = d.add("router", m.in, m.experts)
 	m.w1, m.b1 = d.add("up.weight", m.experts, m.in, m.hidden), d.add("up.bias", m.experts, m.hidden)
 	m.w2, m.b2 = d.add("down.weight", m.experts, m.hidden, m.in), d.add("down.bias", m.experts, m.in)
+	m.b1.Kept, m.b2.Kept = true, true
 	d.uniform(fanIn(m.in), m.router, m.w1, m.b1)
 	d.uniform(fanIn(m.hidden), m.w2, m.b2)
 }

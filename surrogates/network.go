@@ -14,6 +14,11 @@ type Weight struct {
 	Value     *tensor.Dense // float32, shape fixed for the life of the network
 	Synaptic  bool          // first-layer weights, [synapse][lag][channel]
 	Trainable bool          // false: batch-norm running statistics
+
+	// What compression must know.
+	Rectified   bool // a value below 0 counts as 0 (an ELM's synapses)
+	Kept        bool // no weights of connections though a matrix: biases of experts, time constants
+	OutputFirst bool // the first axis is that of the outputs, not the last
 }
 
 // Network is a surrogate's architecture with its weights. Graphs made from it share the weights' values.
@@ -50,6 +55,7 @@ func New(spec Spec, inputs Inputs, auxiliary int, seed uint64) (*Network, error)
 	d.prefix = "heads."
 	in := width[len(width)-1]
 	n.headW, n.headB = d.add("weight", n.heads(), in), d.add("bias", n.heads()) // rows: spike, voltage, auxiliary
+	n.headW.OutputFirst = true
 	if spec.Family == "filter" {
 		fill(n.headW, 1)
 	} else {

@@ -74,6 +74,7 @@ func (s *stateSpace) plan(in int) (int, error) {
 func (s *stateSpace) declare(d *declaration) {
 	s.logDt, s.logA, s.imagA = d.add("log_dt", s.in), d.add("log_a", s.in, s.states), d.add("imag_a", s.in, s.states)
 	s.cRe, s.cIm, s.d = d.add("c.re", s.in, s.states), d.add("c.im", s.in, s.states), d.add("d", s.in)
+	s.logA.Kept, s.imagA.Kept, s.cRe.OutputFirst, s.cIm.OutputFirst = true, true, true, true
 	p := ops.S4DLin(d.random(s.logDt), s.in, s.states, 0.001, 0.1)
 	for i, v := range [][]float32{p.LogDt, p.LogA, p.ImagA, p.Re, p.Im, p.D} {
 		copy(data(s.weights()[i].Value), v)

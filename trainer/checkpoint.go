@@ -66,13 +66,14 @@ type identity struct {
 	Surrogate surrogates.Spec `json:"surrogate"`
 	Training  Config          `json:"training"`
 	Data      traces.Info     `json:"data"`
+	Origin    *Origin         `json:"origin,omitempty"`
 }
 
 func newIdentity(spec surrogates.Spec, c Config, info traces.Info) identity {
 	c.CheckpointEvery, c.TensorBoard = 0, false // change nothing that is computed
 	info.Device, info.Version = "", ""
 	spec.Name = ""
-	return identity{spec, c, info}
+	return identity{Surrogate: spec, Training: c, Data: info}
 }
 
 // differs names the first key at which two values differ as JSON, "" where they do not.

@@ -32,6 +32,7 @@ type FitOptions struct {
 	Threads     int              // cores, 0: all; the result does not depend on it
 	TensorBoard string           // folder of event files; "": OutDir/tensorboard where training.tensorboard is set, else none
 	GPU         *driver.Context  // nil: the CPU, in float32. Checkpoints are the same files, and move from one to the other
+	Start       *Start           // nil: initial weights
 	Hooks       []func(Progress) // called after every step and validation, in order, by the fit's own goroutine
 
 	disk   atomicfile.Disk // that tests fill
@@ -91,6 +92,7 @@ type run struct {
 	st     state
 	best   [][]float32 // weights of st.Best
 	params []*tensor.Dense
+	keep   [][]bool // of params, those that are trained; nil: all
 
 	rows    []window     // of a batch of episodes that lie on the GPU
 	list    []ops.Window // the same, nil where batches are sent
@@ -167,13 +169,20 @@ func prepare(src source, o FitOptions) (*run, error) {
 	if o.Threads <= 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
+	who := newIdentity(o.Spec, c, info)
+	if o.Start != nil {
+		if err := o.Start.check(&o, info, c.Loss.AuxiliaryNames()); err != nil {
+			return nil, err
+		}
+		who.Origin = o.Start.Pinned()
+	}
 	if _, err := split(src, "train"); err != nil {
 		return nil, err
 	}
 	if _, err := split(src, "validation"); err != nil && c.Patience > 0 {
 		return nil, fmt.Errorf("training.patience: %w", err)
 	}
-	return &run{o: o, c: c, net: net, who: newIdentity(o.Spec, c, info), running: math.NaN(), speed: math.NaN()}, nil
+	return &run{o: o, c: c, net: net, who: who, running: math.NaN(), speed: math.NaN()}, nil
 }
 
 // precision is what the device's products are rounded to.
@@ -219,7 +228,9 @@ func finished(dir string, who identity) (*FitResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	if key, was, is := differs(newIdentity(d.Spec, d.Config, d.Data), who); key != "" {
+	was := newIdentity(d.Spec, d.Config, d.Data)
+	was.Origin = d.Origin
+	if key, was, is := differs(was, who); key != "" {
 		return nil, &MismatchError{Path: dir, Key: key, Was: was, Is: is}
 	}
 	if err := os.RemoveAll(filepath.Join(dir, checkpointFolder)); err != nil { // left by a kill after the last rename
@@ -239,10 +250,15 @@ func (r *run) assemble(ctx context.Context, src source) error {
 	if err != nil {
 		return err
 	}
-	if r.norm, err = normalise(ctx, train, c.Voltage.Clip, aux); err != nil {
-		return err
+	if r.o.Start != nil {
+		r.norm = r.o.Start.Model.Normalisation
+		r.begin()
+	} else {
+		if r.norm, err = normalise(ctx, train, c.Voltage.Clip, aux); err != nil {
+			return err
+		}
+		setPrior(r.net, r.norm.Rate)
 	}
-	setPrior(r.net, r.norm.Rate)
 	if r.load, err = newLoader(train, c); err != nil {
 		return err
 	}
@@ -400,7 +416,7 @@ func (r *run) finish(ctx context.Context) (*FitResult, error) {
 	}
 	m := newModel(r.net, r.info(), r.norm)
 	d := &m.Description
-	d.Auxiliary, d.Config = r.c.Loss.AuxiliaryNames(), r.c
+	d.Auxiliary, d.Config, d.Origin = r.c.Loss.AuxiliaryNames(), r.c, r.who.Origin
 	d.Steps, d.BestStep, d.Seconds, d.BioSeconds = r.st.Step, r.st.Step, r.seconds(), r.bioSeconds(r.st.Step)
 	if r.st.Best != nil {
 		d.BestStep = r.st.Best.Step

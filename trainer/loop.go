@@ -92,6 +92,7 @@ func (r *run) descend(step int, w surrogates.LossWeights, rate float64, sum *los
 		if err := r.batch(step, part, w, sum); err != nil {
 			return err
 		}
+		r.hold(r.graph.Gradients())
 		var err error
 		if part < r.c.batches()-1 {
 			err = r.solver.Accumulate(r.params, r.graph.Gradients())
@@ -102,6 +103,7 @@ func (r *run) descend(step int, w surrogates.LossWeights, rate float64, sum *los
 			return r.unsolved(step, err)
 		}
 	}
+	r.hold(r.params)
 	return nil
 }
 

@@ -44,10 +44,11 @@ type Description struct {
 	Config         Config               `json:"training"`
 	Imported       string               `json:"imported,omitempty"` // file of published weights it comes from
 	Data           traces.Info          `json:"data"`
-	Steps          int                  `json:"steps"`       // run, early stopping included
-	BestStep       int                  `json:"best_step"`   // whose weights these are
-	Seconds        float64              `json:"seconds"`     // of wall clock, over all resumes
-	BioSeconds     float64              `json:"bio_seconds"` // of scored neuron time trained on
+	Steps          int                  `json:"steps"`            // run, early stopping included
+	BestStep       int                  `json:"best_step"`        // whose weights these are
+	Seconds        float64              `json:"seconds"`          // of wall clock, over all resumes
+	BioSeconds     float64              `json:"bio_seconds"`      // of scored neuron time trained on
+	Origin         *Origin              `json:"origin,omitempty"` // null: initial weights of its own
 	Weights        fileSum              `json:"weights"`
 }
 

@@ -61,7 +61,7 @@ networks to it, and reports how many parameters it takes to be equivalent to one
 		return usage("%w: see \"%s --help\"", err, c.CommandPath())
 	})
 	root.AddCommand(initCommand(f), modelsCommand(f), morphologyCommand(f), simulateCommand(f), mergeCommand(f), verifyCommand(f), inspectCommand(f),
-		trainCommand(f), evalCommand(f), predictCommand(f), sweepCommand(f), reportCommand(f), exportCommand(f), importCommand(f), runCommand(f), doctorCommand(f), probeCommand(f), benchCommand(f))
+		trainCommand(f), evalCommand(f), predictCommand(f), compressCommand(f), sweepCommand(f), reportCommand(f), exportCommand(f), importCommand(f), runCommand(f), doctorCommand(f), probeCommand(f), benchCommand(f))
 	for _, c := range root.Commands() {
 		wrapArgs(c)
 		c.PreRunE = func(c *cobra.Command, _ []string) error { return f.check(c) }
