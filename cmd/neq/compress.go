@@ -99,7 +99,7 @@ stay. A level starts from the weights of the one before it. It runs on the CPU.`
 	c.Flags().StringVar(&o.Scope, "scope", "", "magnitude: the largest weights of the network (default) or of every tensor")
 	c.Flags().Float64SliceVar(&o.Keep, "keep", nil, "`fractions` that stay, a level each (default 0.5,0.25,0.1)")
 	c.Flags().IntVar(&o.Steps, "steps", -1, "fine-tuning steps of a level, 0 for none (default a quarter of the fit's)")
-	c.Flags().Float64Var(&o.Rate, "learning-rate", 0, "of fine-tuning (default a tenth of the fit's)")
+	c.Flags().Float64Var(&o.Rate, "learning-rate", 0, "of fine-tuning (default the fit's)")
 	c.Flags().Uint64Var(&f.seed, "seed", 0, "of fine-tuning's windows (default the fit's)")
 	c.Flags().IntSliceVar(&o.Bits, "bits", nil, "round the weights of every level to so many `bits`, 2 to 16, too")
 	c.Flags().StringVar(&o.Per, "per", "channel", "a float32 scale per channel or per tensor, of rounded weights")

@@ -73,7 +73,10 @@ func (r *Report) panel(d *plot.Drawing, p panel, m int, widths []int, left, top,
 		d.Line("grid", left, ay.At(t), left+wide, ay.At(t))
 		d.Text("", "end", left-8, ay.At(t)+4, plot.Figures(t, 4))
 	}
-	last := math.Inf(-1)
+	last, said := math.Inf(-1), [10]bool{1: true, 2: true, 5: true}
+	if decade := ax.At(1) - ax.At(0); decade < wide {
+		said = [10]bool{1: true, 3: decade > 130}
+	}
 	for e := math.Floor(ax.From); e <= ax.To; e++ {
 		for k := 1; k < 10; k++ {
 			v := float64(k) * math.Pow(10, e)
@@ -82,7 +85,7 @@ func (r *Report) panel(d *plot.Drawing, p panel, m int, widths []int, left, top,
 				continue
 			}
 			d.Line("grid", at, top, at, top+high)
-			if words := plot.Integer(int(v + 0.5)); (k == 1 || k == 2 || k == 5) && at-last > 7*float64(len(words))+10 {
+			if words := plot.Integer(int(v + 0.5)); said[k] && at-last > 7*float64(len(words))+10 {
 				d.Text("", "middle", at, top+high+18, words)
 				last = at
 			}

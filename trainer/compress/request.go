@@ -23,7 +23,7 @@ type Options struct {
 	Scope string    // magnitude: "network" (default) or "tensor"
 	Keep  []float64 // fractions, a level each, in any order; default 0.5, 0.25, 0.1
 	Steps int       // of fine-tuning a level; < 0: a quarter of the model's training. 0 is none
-	Rate  float64   // its learning rate; 0: a tenth of the model's (Han et al. 2015)
+	Rate  float64   // its learning rate; 0: the model's, from its peak on (Renda, Frankle & Carbin 2020, rewinding the rate)
 	Seed  *uint64   // of its windows; nil: the model's
 
 	Bits []int  // every level, and the model, is rounded to each of these as well
@@ -152,7 +152,7 @@ func (o *Options) request(m *trainer.Model, info traces.Info) (Request, error) {
 		r.Steps = max(1, m.Config.Steps/4)
 	}
 	if r.Rate == 0 {
-		r.Rate = m.Config.LearningRate / 10
+		r.Rate = m.Config.LearningRate
 	}
 	if o.Seed != nil {
 		r.Seed = *o.Seed
