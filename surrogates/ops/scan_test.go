@@ -439,3 +439,31 @@ func TestScansRefuse(t *testing.T) {
 		t.Error("a state space took 3 states for 2")
 	}
 }
+
+// The published start: A = -1/2 + i pi n, steps between the bounds, C of variance 1 in the plane.
+func TestS4DLin(t *testing.T) {
+	const channels, states = 400, 6
+	p := S4DLin(philox.New(3, 0, 77), channels, states, 0.001, 0.1)
+	var square float64
+	for i := range channels * states {
+		if a := math.Exp(float64(p.LogA[i])); math.Abs(a-0.5) > 1e-6 || math.Abs(float64(p.ImagA[i])-math.Pi*float64(i%states)) > 1e-5 {
+			t.Fatalf("state %d: A is -%v + %vi", i%states, a, p.ImagA[i])
+		}
+		square += float64(p.Re[i]*p.Re[i] + p.Im[i]*p.Im[i])
+	}
+	if mean := square / (channels * states); math.Abs(mean-1) > 0.1 { // of 2400, whose standard error is 0.02
+		t.Errorf("mean square of C is %v, want 1", mean)
+	}
+	below := 0
+	for _, v := range p.LogDt {
+		if dt := math.Exp(float64(v)); dt < 0.000999 || dt > 0.1001 {
+			t.Errorf("dt %v, want 0.001 to 0.1", dt)
+		}
+		if v < float32(math.Log(0.01)) {
+			below++
+		}
+	}
+	if below < channels/2-60 || below > channels/2+60 { // six standard deviations
+		t.Errorf("%d of %d steps are below 0.01, the middle on a logarithmic scale", below, channels)
+	}
+}

@@ -17,9 +17,9 @@ import (
 // [channels], A = -exp(logA) + i imagA and C = cRe + i cIm [channels][N], d [channels]. The input is of the same ms.
 //
 // Memory: the states ahead of every 64 ms are kept, 2 N/64 numbers for each of x; the way back runs them again from there.
-// Threads split windows and channels.
+// Threads split windows, and channels where there are more of them than windows.
 //
-// Roofline: 12 flops a state, channel and ms forward and 30 back, on operands in registers and the L1 cache; what moves is
+// Roofline: 11 flops a state, channel and ms forward and 30 back, on operands in registers and the L1 cache; what moves is
 // x and y, 8 bytes a channel and ms, so from a few states on the multipliers are the bound.
 func (b *Builder) SSM(x, logDt, logA, imagA, cRe, cIm, d *G.Node) (*G.Node, error) {
 	xs, as := x.Shape(), logA.Shape()
