@@ -1,5 +1,6 @@
 // Package ops holds the fused gorgonia operations surrogates are made of: the convolution over spike events,
-// the dense causal convolution, activation, batch normalisation, heads, loss, and the solvers. Activations are
+// dense and depthwise causal convolutions, recurrent cells and state spaces, local attention, mixtures of experts, shared
+// synaptic weights, activation, normalisation, residual sums, heads, loss, and the solvers. Activations are
 // [batch][time][channel] float32. Every operation owns its buffers and gives the same bits on any number of cores.
 //
 // Each has a body for the CPU, in its own file, and one for a GPU, in device_*.go, which a graph uses where its builder

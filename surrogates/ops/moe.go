@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"math"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -38,6 +39,9 @@ func (b *Builder) MoE(x, router, w1, b1, w2, b2 *G.Node, o Experts) (*G.Node, er
 	}
 	if o.Top < 1 || o.Top > hs[0] || !(o.Balance >= 0 && o.Balance < 1e6) {
 		return nil, fmt.Errorf("ops: %d experts, of which a ms goes to %d, balance %g: want 1 to all, and a balance from 0", hs[0], o.Top, o.Balance)
+	}
+	if xs.TotalSize()/xs[2]*o.Top > math.MaxInt32 {
+		return nil, fmt.Errorf("ops: experts of %v, %d for each ms: more than 2^31: use a smaller batch", xs, o.Top)
 	}
 	m := &moe{b: b, rows: xs[0] * xs[1], channels: xs[2], experts: hs[0], hidden: hs[2], top: o.Top, act: act, balance: o.Balance}
 	gpu, err := m.room()
