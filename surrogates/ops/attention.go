@@ -15,8 +15,9 @@ import (
 // span-1 ms before it, fewer where the window begins, by a softmax of the products scaled by 1/sqrt(C/heads) plus
 // bias [heads][span], learned for each head and lag (relative positions: Raffel et al. 2020; Press et al. 2022), or
 // nil. Weights are made again in the backward pass; in the forward one a core keeps span of them for a vector of ms.
-// Bound by the multipliers and the L1 cache, which has about one load for a multiply-add: 2 span C of them a ms, 7 more
-// backward.
+// Bound by the L1 cache, 2 span C multiply-adds a ms and 5 span C backward: each takes a load, which being of the ms
+// before straddles two lines, so that half of the multipliers' rate is the most; half to two thirds of that is reached.
+// On a GPU weights are kept, [batch][time][heads][span], and the bound is shared memory, two loads for a multiply-add.
 func (b *Builder) Attention(qkv, bias *G.Node, heads, span int) (*G.Node, error) {
 	xs := qkv.Shape()
 	bad := len(xs) != 3 || heads < 1 || span < 1 || xs[2]%(3*max(heads, 1)) != 0

@@ -264,7 +264,7 @@ func denseCases() []opCase {
 		attentionCase(2, 37, 2, 8, 5, true), attentionCase(1, 50, 3, 5, 13, true), attentionCase(2, 12, 1, 16, 40, true),
 		attentionCase(1, 20, 2, 3, 8, false), attentionCase(1, 1, 1, 1, 1, true), attentionCase(1, 33, 4, 11, 33, false), attentionCase(1, 70, 1, 33, 66, true),
 		moeCase(2, 9, 6, 11, 4, 2, "silu", 0), moeCase(1, 40, 5, 16, 7, 1, "tanh", 0.5), moeCase(1, 12, 3, 4, 3, 3, "silu", 0.2),
-		moeCase(1, 270, 4, 3, 2, 1, "tanh", 3), moeCase(1, 3, 1, 1, 5, 2, "tanh", 0.1), moeCase(1, 4, 3, 2, 1, 1, "silu", 1),
+		moeCase(1, 270, 4, 3, 2, 1, "tanh", 3), moeCase(1, 3, 1, 1, 5, 2, "tanh", 0.1), moeCase(1, 4, 3, 2, 1, 1, "silu", 1), moeCase(1, 40, 3, 2, 70, 2, "silu", 0.3),
 		synapsesCase(21, 5, 7, 21, 3, 4), synapsesCase(600, 3, 16, 600), synapsesCase(1, 1, 1, 1, 1, 1),
 	}
 }

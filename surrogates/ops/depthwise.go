@@ -9,7 +9,7 @@ import (
 // DepthwiseConv is the causal convolution of each channel by itself plus bias: x [batch][time][channels], w
 // [taps][channels], bias [channels]; tap k sees the input k*dilation bins ago. With a Conv of one tap after it, it is
 // depthwise-separable (Chollet 2017; Howard et al. 2017). Bound by memory up to about a dozen taps, 8 bytes a number of
-// the output; then by loads from the L1 cache, one for each multiply-add.
+// the output; then by loads from the L1 cache, two for each multiply-add, a quarter of Conv's rate.
 func (b *Builder) DepthwiseConv(x, w, bias *G.Node, dilation int) (*G.Node, error) {
 	xs, ws, bs := x.Shape(), w.Shape(), bias.Shape()
 	if len(xs) != 3 || len(ws) != 2 || ws[1] != xs[2] || len(bs) != 1 || bs[0] != xs[2] || dilation < 1 {

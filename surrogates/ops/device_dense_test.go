@@ -17,7 +17,7 @@ func TestDenseOpsOnGPU(t *testing.T) {
 	for _, c := range []opCase{
 		addCase(), depthwiseCase(2, 23, 17, 5, 1), depthwiseCase(1, 90, 1, 2, 70), layerNormCase(2, 7, 37), layerNormCase(1, 70, 3),
 		attentionCase(2, 37, 2, 8, 5, true), attentionCase(1, 70, 1, 33, 66, true), attentionCase(2, 12, 1, 6, 40, true), attentionCase(1, 20, 2, 3, 8, false),
-		moeCase(2, 9, 6, 11, 4, 2, "silu", 0), moeCase(1, 150, 3, 66, 2, 1, "tanh", 0.5), moeCase(1, 12, 3, 4, 3, 3, "silu", 0.2), moeCase(1, 3, 1, 1, 5, 2, "tanh", 0.1),
+		moeCase(2, 9, 6, 11, 4, 2, "silu", 0), moeCase(1, 150, 3, 66, 2, 1, "tanh", 0.5), moeCase(1, 12, 3, 4, 3, 3, "silu", 0.2), moeCase(1, 3, 1, 1, 5, 2, "tanh", 0.1), moeCase(1, 20, 3, 2, 70, 2, "silu", 0.3),
 		synapsesCase(21, 5, 7, 21, 3, 4), synapsesCase(70, 3, 16, 70),
 	} {
 		c.test(t, []opRun{{isa: "gpu", device: d}})

@@ -26,7 +26,8 @@ type Experts struct {
 // router's logits, the lower index where they tie; its output is the sum of theirs, act(x w1 + b1) w2 + b2, weighted by
 // the softmax over the chosen logits (in that order, as Mixtral: Jiang et al. 2024), through which the gradient reaches
 // the router. Rows are grouped by expert, so that an expert is two dense products, bound by the multipliers as Conv is:
-// 2 Top C H multiply-adds a ms, twice that backward; what is moved beside them is Top (C + H) numbers.
+// 2 Top C H multiply-adds a ms, twice that backward, at a half to two thirds of Conv's rate with C 128 and H 256: what
+// is moved beside them is Top (2 C + 2 H) numbers, and the activation is of Top H. On the CPU always in float32.
 func (b *Builder) MoE(x, router, w1, b1, w2, b2 *G.Node, o Experts) (*G.Node, error) {
 	xs, hs := x.Shape(), w1.Shape()
 	act, known := activationKinds[o.Activation]
