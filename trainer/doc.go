@@ -11,7 +11,9 @@
 //	fit/model.json            architecture, inputs, normalisation, configuration, data set, validation (Description)
 //	fit/weights.safetensors   of the best validation
 //	fit/metrics.jsonl         a line per so many steps and per validation
+//	fit/tensorboard/          the same lines as TensorBoard's events, where asked
 //	fit/checkpoints/          while it runs: step-N with weights, best weights, optimiser and state.json
 //
-// A sweep leaves trials/NAME/ with such a fit each and what package equivalence reads beside it.
+// Fits from several seeds leave seed-N/ with such a fit each and seeds.json, their mean and spread (Seeds). A search for a
+// learning rate leaves nothing (FindRate). A sweep leaves trials/NAME/ with such a fit each and what package equivalence reads beside it.
 package trainer

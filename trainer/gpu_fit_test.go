@@ -330,3 +330,32 @@ func TestAccumulateOnGPU(t *testing.T) {
 		}
 	}
 }
+
+// A search for a learning rate sees on the GPU what it sees on the CPU, and leaves nothing there.
+func TestFindRateOnGPU(t *testing.T) {
+	if !lab.Within(t, "", false) {
+		return
+	}
+	gpu := openFake(t)
+	o := quick()
+	o.Config.Optimiser, o.Config.Window, o.Config.Batch, o.DataDir = "adam", 60, 4, small().write(t)
+	find := func() *RateCurve {
+		t.Helper()
+		c, err := FindRate(context.Background(), RateOptions{FitOptions: o, Lowest: 1e-4, Highest: 1e30, Trials: 50})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	want := find()
+	o.GPU = gpu
+	got := find()
+	if !got.Diverged || !want.Diverged || len(got.Points) != len(want.Points) {
+		t.Fatalf("%d rates, diverged %v; on the CPU %d, %v", len(got.Points), got.Diverged, len(want.Points), want.Diverged)
+	}
+	for i, p := range want.Points[:6] { // from there on rates above 1 tear them apart
+		if q := got.Points[i]; p.Rate != q.Rate || math.Abs(p.Loss-q.Loss) > 1e-3*p.Loss {
+			t.Errorf("rate %g: loss %g, on the CPU %g", q.Rate, q.Loss, p.Loss)
+		}
+	}
+}

@@ -73,8 +73,8 @@ func (e *Events) Take(twin *Events) error {
 	return nil
 }
 
-// Prepare checks the events, and sorts them if an operation on them wants that, unless they were prepared before a Take. It allocates only when a batch has
-// more events than any before.
+// Prepare checks the events, and sorts them if an operation on them wants that, unless they were prepared before a Take.
+// It allocates only when a batch has more events than any before.
 func (e *Events) Prepare() error {
 	if e.prepared {
 		e.prepared = false
