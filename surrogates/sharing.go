@@ -14,67 +14,84 @@ import (
 type sharing struct {
 	hidden, outputs int // outputs: weights of a synapse
 
-	rows                     int
+	rows, known              int // known: features of a synapse, from what the inputs differ in
 	features, w1, b1, w2, b2 *Weight
 }
 
-// The features of a synapse: inhibitory, distance from the soma, diameter, one of so many regions, one of so many groups,
-// and a code for its branch, fixed random numbers by which branches can be told apart.
-const (
-	sharedRegions, sharedGroups, sharedCode = 4, 4, 8
-	sharedFeatures                          = 3 + sharedRegions + sharedGroups + sharedCode
-)
+// sharedCode is how many fixed random numbers stand for a synapse's branch, by which branches can be told apart.
+const sharedCode = 8
+
+// describe says what sets synapses apart, [synapse][known]: the group, one number for each but the first; and on a cell
+// the distance from the soma, the diameter, the region, one number for each but the first, and the branch's code.
+// Lengths are such that most of a pyramidal cell's are within 1. What all synapses share is no feature.
+func (in Inputs) describe() (features [][]float32, known int) {
+	groups, regions, placed := 1, 1, false
+	for _, s := range in {
+		groups, regions, placed = max(groups, s.Group+1), max(regions, s.Region+1), placed || s.Segment >= 0
+	}
+	for _, s := range in {
+		var f []float32
+		for g := 1; g < groups; g++ {
+			f = append(f, indicator(s.Group == g))
+		}
+		if placed {
+			f = append(f, float32(s.Distance/500), float32(math.Log2(max(s.Diameter, 0.1))))
+			for r := 1; r < regions; r++ {
+				f = append(f, indicator(s.Region == r))
+			}
+			r := philox.New(uint64(s.Section), 0, initStream)
+			for range sharedCode {
+				f = append(f, float32(2*r.Float64()-1))
+			}
+		}
+		if len(f) == 0 {
+			f = []float32{0}
+		}
+		features = append(features, f)
+	}
+	return features, len(features[0])
+}
+
+func indicator(is bool) float32 {
+	if is {
+		return 1
+	}
+	return 0
+}
 
 // newSharing is nil where every synapse has weights of its own.
 func (s Spec) newSharing(outputs int) (*sharing, error) {
 	if s.SharedSynapses == 0 {
 		return nil, nil
 	}
-	return &sharing{hidden: s.SharedSynapses, outputs: outputs}, between("shared_synapses", s.SharedSynapses, 1, 1<<12)
+	return &sharing{hidden: s.SharedSynapses, outputs: outputs, known: 1}, between("shared_synapses", s.SharedSynapses, 1, 1<<12)
 }
 
 // declare takes the synapse of each row of weights, -1 where there is none, and about where the weights begin: outputs
 // within bound of start.
 func (h *sharing) declare(d *declaration, synapse []int, start, bound float64) {
-	h.rows = len(synapse)
-	h.features = d.fixed("features", h.rows, sharedFeatures)
-	h.w1, h.b1 = d.add("shared.0.weight", sharedFeatures, h.hidden), d.add("shared.0.bias", h.hidden)
+	features, known := d.inputs.describe()
+	h.rows, h.known = len(synapse), known
+	h.features = d.fixed("features", h.rows, known)
+	h.w1, h.b1 = d.add("shared.0.weight", known, h.hidden), d.add("shared.0.bias", h.hidden)
 	h.w2, h.b2 = d.add("shared.1.weight", h.hidden, h.outputs), d.add("shared.1.bias", h.outputs)
-	d.uniform(fanIn(sharedFeatures), h.w1, h.b1)
+	d.uniform(fanIn(known), h.w1, h.b1)
 	d.uniform(bound*math.Sqrt(3/float64(h.hidden)), h.w2)
 	if start != 0 {
 		fill(h.b2, float32(start))
 	} else {
 		d.uniform(bound, h.b2)
 	}
-	v := data(h.features.Value)
 	for i, y := range synapse {
 		if y >= 0 {
-			d.inputs[y].features(v[i*sharedFeatures : (i+1)*sharedFeatures])
+			copy(data(h.features.Value)[i*known:(i+1)*known], features[y])
 		}
 	}
 }
 
-// features writes a synapse's. Lengths are such that most of a pyramidal cell's are within 1.
-func (s Synapse) features(to []float32) {
-	if s.Inhibitory {
-		to[0] = 1
-	}
-	to[3+sharedRegions+s.Group%sharedGroups] = 1
-	if s.Segment < 0 {
-		return
-	}
-	to[1] = float32(s.Distance / 500)
-	to[2] = float32(math.Log2(max(s.Diameter, 0.1)))
-	to[3+s.Region%sharedRegions] = 1
-	r := philox.New(uint64(s.Section), 0, initStream)
-	for i := range sharedCode {
-		to[3+sharedRegions+sharedGroups+i] = float32(2*r.Float64() - 1)
-	}
-}
-
+// parameters are counted with one feature before declare, which knows how many there are: at least as many.
 func (h *sharing) parameters() int {
-	return (sharedFeatures+1)*h.hidden + (h.hidden+1)*h.outputs
+	return (h.known+1)*h.hidden + (h.hidden+1)*h.outputs
 }
 
 // node is the weights in a graph, in a shape of rows*outputs numbers.
@@ -86,7 +103,7 @@ func (h *sharing) node(g *building, shape ...int) (*G.Node, error) {
 func (h *sharing) values() []float32 {
 	hidden, out := make([]float32, h.hidden), make([]float32, h.rows*h.outputs)
 	for i := range h.rows {
-		product(data(h.features.Value)[i*sharedFeatures:(i+1)*sharedFeatures], data(h.w1.Value), data(h.b1.Value), hidden)
+		product(data(h.features.Value)[i*h.known:(i+1)*h.known], data(h.w1.Value), data(h.b1.Value), hidden)
 		for j, v := range hidden {
 			hidden[j] = float32(math.Tanh(float64(v)))
 		}
