@@ -186,7 +186,8 @@ func (r *Report) words() string {
 		return fmt.Sprintf("No level tried keeps the original's %s within %g: none of its %s in %s bits was overhead.",
 			words, a.Tolerance, plot.Plural(first.Size.Nonzero, "parameter"), plot.Integer(int(first.Size.Bits+0.5)))
 	}
-	return fmt.Sprintf("Within %g of the original's %s: %s do as well as %s (%s; %.1f %% were overhead),\nand %s bits as well as %s (%s; %.1f %%).",
+	return fmt.Sprintf("Within %g of the original's %s: %s do as well as %s (%s; %.1f %% were overhead),\nand %s bits as well as %s (%s; %.1f %%). Voltage: %s and %s, of the original %s.",
 		a.Tolerance, words, plot.Plural(fewest.Size.Nonzero, "parameter"), plot.Integer(first.Size.Nonzero), a.Fewest, 100*a.Parameters,
-		plot.Integer(int(smallest.Size.Bits+0.5)), plot.Integer(int(first.Size.Bits+0.5)), a.Smallest, 100*a.Bits)
+		plot.Integer(int(smallest.Size.Bits+0.5)), plot.Integer(int(first.Size.Bits+0.5)), a.Smallest, 100*a.Bits,
+		figure(fewest.After.RMSE, "%.3f mV", "–"), figure(smallest.After.RMSE, "%.3f mV", "–"), figure(first.After.RMSE, "%.3f mV", "–"))
 }
