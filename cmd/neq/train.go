@@ -25,7 +25,7 @@ func trainCommand(f *flags) *cobra.Command {
 metrics.jsonl. It checkpoints as it goes: interrupted, it exits with 75, and --resume gives the same bytes as a
 run that was never interrupted.
 
---seeds fits from several seeds, in seed-1, seed-2, ... of the folder, and writes their mean and spread on the
+--seeds fits from several seeds, each in a folder seed-N of --out, and writes their mean and spread on the
 validation split to seeds.json there.
 
 --tensorboard writes losses, rates and validations for TensorBoard too; see also training.tensorboard.
