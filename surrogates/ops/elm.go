@@ -42,8 +42,8 @@ const elmTanh = 1.7159
 // them over a branch and version 2 keeps one for every branch, which is the same where all have one time constant, as
 // published; and in that version 2 offers SiLU too (later revisions of version 1 do as well).
 //
-// Parts of the batch are nets.ELMRows windows, or half of a smaller batch, whatever the number of cores: sums over them
-// are added in order. What backward needs beside x and m, the hidden units and the tanh, is kept where that takes no more
+// Up to nets.ELMRows windows go together, fewer where there are cores for them; sums are over four windows each, or half
+// of a batch of fewer than 8, and added in order, whatever the number of cores. What backward needs beside x and m, the hidden units and the tanh, is kept where that takes no more
 // than 64 MB; else it is computed anew from x and m in pieces of 32 ms, to the same bits, at a third more work, so that
 // beside inputs, outputs and their gradients memory does not grow with the window: every ms of m is a checkpoint.
 //
@@ -79,7 +79,7 @@ func (b *Builder) ELM(x *G.Node, w ELMWeights, o ELMOptions) (*G.Node, error) {
 	diff := func(in G.Nodes, out, grad *G.Node) (G.Nodes, error) {
 		g := &elmBack{elm: e}
 		if gpu == nil {
-			g.sums = make([]float32, e.parts*e.size.Sums)
+			g.sums = make([]float32, (e.batch+e.group-1)/e.group*e.size.Sums)
 			g.room = make([]float32, e.parts*e.size.Backward)
 		}
 		sizes := []int{xs.TotalSize()}
@@ -112,12 +112,17 @@ func (b *Builder) ELM(x *G.Node, w ELMWeights, o ELMOptions) (*G.Node, error) {
 // elm is what the two directions share.
 type elm struct {
 	nets.ELM
-	b                        *Builder
-	batch, time, rows, parts int
-	size                     nets.ELMSizes
-	fixed                    []float32 // decay [2][memory] where it is not an input
-	packed, z, y             []float32
+	b            *Builder
+	batch, time  int
+	group        int // windows over which weights' gradients are summed together
+	rows, parts  int // windows that go together, a multiple of group
+	size         nets.ELMSizes
+	fixed        []float32 // decay [2][memory] where it is not an input
+	packed, z, y []float32
 }
+
+// elmGroup is over how many windows weights' gradients are summed together, at most; half of a batch of fewer than 8.
+const elmGroup = 4
 
 func (b *Builder) newELM(x *G.Node, w ELMWeights, o ELMOptions) (*elm, error) {
 	kind, ok := activationKinds[o.Activation]
@@ -153,7 +158,9 @@ func (b *Builder) newELM(x *G.Node, w ELMWeights, o ELMOptions) (*elm, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	e.rows = min(nets.ELMRows, (e.batch+1)/2)
+	e.group = min(elmGroup, (e.batch+1)/2)
+	share := (e.batch + b.team.threads() - 1) / b.team.threads()
+	e.rows = min(nets.ELMRows/e.group, (share+e.group-1)/e.group) * e.group
 	e.parts = (e.batch + e.rows - 1) / e.rows
 	e.size = b.kernels.ELMSizes(e.ELM)
 	if b.device != nil {
@@ -304,12 +311,12 @@ func (c *elmBack) run(in [][]float32, out []float32) {
 	n := len(in[0])
 	c.x, c.m, c.dm, c.dx = in[0], in[k], in[k+1], out[:n]
 	c.b.team.run(c.parts, c)
-	c.b.kernels.ELMGradients(c.ELM, in[1], c.decayOf(in, 5), c.sums, c.parts, out[n:])
+	c.b.kernels.ELMGradients(c.ELM, in[1], c.decayOf(in, 5), c.sums, len(c.sums)/c.size.Sums, out[n:])
 }
 
 func (c *elmBack) part(i int) {
-	_, rows := c.windows(i)
-	c.b.kernels.ELMBackward(c.ELM, c.packed, rows, c.time, c.of(c.x, i, c.width()), c.of(c.m, i, c.Memory), c.of(c.dm, i, c.Memory),
+	from, rows := c.windows(i)
+	c.b.kernels.ELMBackward(c.ELM, c.packed, rows, c.group, c.time, c.of(c.x, i, c.width()), c.of(c.m, i, c.Memory), c.of(c.dm, i, c.Memory),
 		c.of(c.z, i, c.size.Z), c.of(c.y, i, c.size.Y), c.of(c.dx, i, c.width()),
-		c.sums[i*c.size.Sums:(i+1)*c.size.Sums], c.room[i*c.size.Backward:(i+1)*c.size.Backward])
+		c.sums[from/c.group*c.size.Sums:], c.room[i*c.size.Backward:(i+1)*c.size.Backward])
 }

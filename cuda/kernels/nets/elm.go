@@ -34,10 +34,10 @@ static void elm_forward(const nets_table *t, nets_elm p, const float *w, int row
                         float *state, float *m, float *z, float *y, float *room) {
   t->elm_forward(p, w, rows, time, x, state, m, z, y, room);
 }
-static void elm_backward(const nets_table *t, nets_elm p, const float *w, int rows, int64_t time, const float *x,
+static void elm_backward(const nets_table *t, nets_elm p, const float *w, int rows, int group, int64_t time, const float *x,
                          const float *m, const float *dm, const float *z, const float *y, float *dx, float *sums,
                          float *room) {
-  t->elm_backward(p, w, rows, time, x, m, dm, z, y, dx, sums, room);
+  t->elm_backward(p, w, rows, group, time, x, m, dm, z, y, dx, sums, room);
 }
 static void elm_gradients(const nets_table *t, nets_elm p, const float *w1, const float *decay, const float *sums,
                           int parts, float *d) {
@@ -126,13 +126,13 @@ func (k Kernels) ELMStep(e ELM, packed []float32, x, state, m, room []float32) {
 }
 
 // ELMBackward computes from dm, the gradient with respect to m, dx and the weights' sums over these sequences, which
-// started from 0.
-func (k Kernels) ELMBackward(e ELM, packed []float32, rows, time int, x, m, dm, z, y, dx, sums, room []float32) {
-	C.elm_backward(k.t, e.c(), f(packed), C.int(rows), C.int64_t(time), f(x), f(m), f(dm), f(z), f(y), f(dx), f(sums), f(room))
+// started from 0: one for every so many of them (group), the same however many go together.
+func (k Kernels) ELMBackward(e ELM, packed []float32, rows, group, time int, x, m, dm, z, y, dx, sums, room []float32) {
+	C.elm_backward(k.t, e.c(), f(packed), C.int(rows), C.int(group), C.int64_t(time), f(x), f(m), f(dm), f(z), f(y), f(dx), f(sums), f(room))
 }
 
-// ELMGradients computes from the sums of so many parts the gradients d of w1, b1, w2, b2 and decay, which
+// ELMGradients computes from so many sums the gradients d of w1, b1, w2, b2 and decay, which
 // means something if it is Learned, one after the other.
-func (k Kernels) ELMGradients(e ELM, w1, decay, sums []float32, parts int, d []float32) {
-	C.elm_gradients(k.t, e.c(), f(w1), f(decay), f(sums), C.int(parts), f(d))
+func (k Kernels) ELMGradients(e ELM, w1, decay, sums []float32, n int, d []float32) {
+	C.elm_gradients(k.t, e.c(), f(w1), f(decay), f(sums), C.int(n), f(d))
 }

@@ -253,8 +253,8 @@ static nets_elm_sizes elm_size(nets_elm e) {
 }
 
 // Back over time for at most ELM_ROWS sequences that started from 0: dm [rows][time][memory] to dx [rows][time][in] and
-// sums. z and y are what forward kept, or NULL: then they are computed anew, piece by piece, from x and m.
-static void elm_backward(nets_elm e, const float *w, int rows, int64_t time, const float *x, const float *m,
+// sums, one for every so many sequences (group), so that they do not depend on how many go together. z and y are what forward kept, or NULL: then they are computed anew, piece by piece, from x and m.
+static void elm_backward(nets_elm e, const float *w, int rows, int group, int64_t time, const float *x, const float *m,
                          const float *dm, const float *z, const float *y, float *dx, float *sums, float *room) {
   const unsigned mode = flush_on();
   const elm_packed p = elm_shape(e);
@@ -265,7 +265,7 @@ static void elm_backward(nets_elm e, const float *w, int rows, int64_t time, con
   float *gz = ys + (int64_t)ALL * dp, *spare = gz + (int64_t)ALL * row, *carry = spare + (int64_t)ALL * row;
   float *before = carry + ELM_ROWS * dp; // m a ms before, where decay's gradient is wanted
   const float *keep = w + p.keep, *gain = w + p.gain;
-  memset(sums, 0, sizeof(float) * to.size);
+  memset(sums, 0, sizeof(float) * to.size * ((rows + group - 1) / group));
   memset(carry, 0, sizeof(float) * ELM_ROWS * dp);
   for (int64_t t0 = (time - 1) / ELM_PIECE * ELM_PIECE; t0 >= 0; t0 -= ELM_PIECE) {
     const int n = time - t0 < ELM_PIECE ? time - t0 : ELM_PIECE, first = t0 == 0;
@@ -294,11 +294,12 @@ static void elm_backward(nets_elm e, const float *w, int rows, int64_t time, con
         const int64_t i = (int64_t)r * n + t;
         float *g = gs + i * dp, *of = carry + r * dp;
         const float *yt = ys + i * dp, *past = before + i * dp;
+        float *own = sums + r / group * to.size;
         for (int c = 0; c < dp; c += VW) {
           const V d = LOAD(g + c) + LOAD(of + c), v = LOAD(yt + c);
           if (e.learned) {
-            STORE(sums + to.keep + c, LOAD(sums + to.keep + c) + d * LOAD(past + c));
-            STORE(sums + to.gain + c, LOAD(sums + to.gain + c) + d * v);
+            STORE(own + to.keep + c, LOAD(own + to.keep + c) + d * LOAD(past + c));
+            STORE(own + to.gain + c, LOAD(own + to.gain + c) + d * v);
           }
           STORE(g + c, d * LOAD(gain + c) * (1 - v * v));
           STORE(of + c, d * LOAD(keep + c));
@@ -313,19 +314,23 @@ static void elm_backward(nets_elm e, const float *w, int rows, int64_t time, con
       }
       elm_step(rows, dp, hidden, gz + (int64_t)t * hp, (int64_t)n * hp, w + p.kt, carry, dp);
     }
-    const int64_t all = (int64_t)rows * n;
-    elm_product(hidden, dp, all, h, 1, hp, gs, sums + to.w2);
-    elm_add_rows(gz, all, hp, sums + to.b1);
-    elm_add_rows(gs, all, dp, sums + to.b2);
+    for (int r = 0; r < rows; r += group) {
+      const int64_t at = (int64_t)r * n, all = (int64_t)(rows - r < group ? rows - r : group) * n;
+      float *own = sums + r / group * to.size;
+      elm_product(hidden, dp, all, h + at * hp, 1, hp, gs + at * dp, own + to.w2);
+      elm_add_rows(gz + at * hp, all, hp, own + to.b1);
+      elm_add_rows(gs + at * dp, all, dp, own + to.b2);
+    }
     for (int r = 0; r < rows; r++) {
       const int64_t at = r * time + t0;
       const float *g = gz + (int64_t)r * n * hp;
-      elm_product(memory, hp, n - first, m + (at + first - 1) * memory, 1, memory, g + first * hp, sums + to.k);
+      float *own = sums + r / group * to.size;
+      elm_product(memory, hp, n - first, m + (at + first - 1) * memory, 1, memory, g + first * hp, own + to.k);
       if (!in) {
         elm_unpad(g, n, hidden, dx + at * hidden);
         continue;
       }
-      elm_product(in, hp, n, x + at * in, 1, in, g, sums + to.x);
+      elm_product(in, hp, n, x + at * in, 1, in, g, own + to.x);
       memset(spare, 0, sizeof(float) * n * p.ip);
       elm_product(n, p.ip, hidden, g, hp, 1, w + p.xt, spare);
       elm_unpad(spare, n, in, dx + at * in);
@@ -335,7 +340,7 @@ static void elm_backward(nets_elm e, const float *w, int rows, int64_t time, con
 }
 
 // The gradients d of w1 [in+memory][hidden], b1 [hidden], w2 [hidden][memory], b2 [memory] and decay [2][memory], one
-// after the other, from the sums of so many parts, added in their order.
+// after the other, from so many sums, added in their order.
 static void elm_gradients(nets_elm e, const float *w1, const float *decay, const float *sums, int parts, float *d) {
   const elm_packed p = elm_shape(e);
   const elm_sums of = elm_sums_shape(&p);

@@ -143,7 +143,7 @@ typedef struct {
                    int back, float *to);
   void (*elm_forward)(nets_elm p, const float *w, int rows, int64_t time, const float *x, float *state, float *m,
                       float *z, float *y, float *room);
-  void (*elm_backward)(nets_elm p, const float *w, int rows, int64_t time, const float *x, const float *m,
+  void (*elm_backward)(nets_elm p, const float *w, int rows, int group, int64_t time, const float *x, const float *m,
                        const float *dm, const float *z, const float *y, float *dx, float *sums, float *room);
   void (*elm_gradients)(nets_elm p, const float *w1, const float *decay, const float *sums, int parts, float *d);
 } nets_table;
