@@ -12,16 +12,31 @@ import (
 
 // CheckDevice runs training steps of a small network on the device and on the CPU, and says where they differ: a GPU
 // is believed after it has shown that it computes, in every precision, launched and captured, on batches that are sent and
-// gathered. The network has every op.
+// gathered. The networks have every op.
 func CheckDevice(d *ops.Device) error {
+	tcn := Spec{Family: "tcn", Depth: 3, Width: 8, Kernels: []int{5, 3, 3}, Dilations: []int{1, 2, 1}, Activation: "gelu", BatchNorm: true}
 	for _, c := range []check{
 		{precision: ops.Float32, steps: 3, bound: 1e-3}, // the third is captured: a batch has two places, and a step is launched there first
 		{precision: ops.Float32, steps: 1, bound: 1e-3, gathered: true},
 		{precision: ops.TF32, steps: 1, bound: 1e-2},
 		{precision: ops.BF16, steps: 1, bound: 0.1},
 	} {
+		c.spec = tcn
 		if err := c.run(d); err != nil {
 			return err
+		}
+	}
+	for _, s := range []Spec{
+		{Family: "tcn", Depth: 2, Width: 8, Kernels: []int{5, 3}, Separable: true, Residual: true, Activation: "silu", SharedSynapses: 3},
+		{Family: "elm", Memory: 5, Branches: 3, BranchSize: 6, LearnTau: true, Activation: "silu"},
+		{Family: "elm", Memory: 5, Activation: "tanh"},
+		{Family: "lstm", Width: 6},
+		{Family: "gru", Width: 6},
+		{Family: "ssm", Width: 6, States: 4, Activation: "gelu"},
+		{Family: "transformer", Width: 8, Depth: 1, AttentionHeads: 2, Span: 9, Activation: "gelu", Hidden: 8, Experts: 3, Top: 3},
+	} {
+		if err := (check{spec: s, precision: ops.Float32, steps: 1, bound: 1e-3}).run(d); err != nil {
+			return fmt.Errorf("%s: %w", s.Title(), err)
 		}
 	}
 	return nil
@@ -31,6 +46,7 @@ func CheckDevice(d *ops.Device) error {
 // factors that are off by 5e-4 and 4e-3 in two layers a few times that in TF32 and bfloat16; a wrong kernel leaves nothing
 // of a gradient.
 type check struct {
+	spec      Spec
 	precision ops.Precision
 	steps     int
 	gathered  bool
@@ -40,7 +56,7 @@ type check struct {
 func (c check) run(d *ops.Device) error {
 	p, bound := c.precision, c.bound
 	run := func(d *ops.Device, p ops.Precision) (float64, [][]float32, error) {
-		n, err := New(Spec{Family: "tcn", Depth: 3, Width: 8, Kernels: []int{5, 3, 3}, Dilations: []int{1, 2, 1}, Activation: "gelu", BatchNorm: true}, PlainInputs(12), 0, 1)
+		n, err := New(c.spec, PlainInputs(12), 0, 1)
 		if err != nil {
 			return 0, nil, err
 		}
