@@ -29,21 +29,19 @@ static int64_t order_events(const int64_t *first, const int32_t *bin, const int3
   start[0] = group[0] = 0;
   for (int s = 0; s < inputs; s++) start[s + 1] = by_synapse[s + 1] += by_synapse[s];
 
-  // Row and bin by synapse, as pairs: one scattered write. by_bin gets where a bin's events start.
+  // Row and bin by synapse, as pairs: one scattered write.
   if (ascends) {
     for (int b = 0; b < batch; b++) cursor[b] = (int32_t)first[b];
-    for (int32_t t = 0, done = 0; t < time; t++) {
-      by_bin[t] = done;
+    for (int32_t t = 0; t < time; t++)
       for (int b = 0; b < batch; b++) {
-        const int32_t from = cursor[b], end = (int32_t)first[b + 1];
-        int32_t i = from;
+        const int32_t end = (int32_t)first[b + 1];
+        int32_t i = cursor[b];
         for (; i < end && bin[i] == t; i++) {
           int32_t p = by_synapse[synapse[i]]++;
           pair[p][0] = b, pair[p][1] = t;
         }
-        cursor[b] = i, done += i - from;
+        cursor[b] = i;
       }
-    }
   } else {
     for (int64_t i = 0; i < n; i++) by_bin[bin[i] + 1]++;
     for (int t = 0; t < time; t++) by_bin[t + 1] += by_bin[t];
@@ -58,8 +56,6 @@ static int64_t order_events(const int64_t *first, const int32_t *bin, const int3
         int32_t p = by_synapse[at[i]]++;
         pair[p][0] = row[i], pair[p][1] = t;
       }
-    for (int t = time - 1; t > 0; t--) by_bin[t] = by_bin[t - 1];
-    by_bin[0] = 0;
   }
   for (int64_t i = 0; i < n; i++) row[i] = pair[i][0] * time + pair[i][1], at[i] = pair[i][1];
   if (groups == batch) { // a group is a row
@@ -81,18 +77,25 @@ static int64_t order_events(const int64_t *first, const int32_t *bin, const int3
     }
     return -1;
   }
-  int32_t(*next)[2] = pair + n; // row and synapse, by bin
-  for (int s = 0; s < inputs; s++)
-    for (int64_t i = start[s]; i < start[s + 1]; i++) {
-      int32_t p = by_bin[pair[i][1]]++;
-      next[p][0] = pair[i][0], next[p][1] = s;
-    }
-  int32_t i = 0;
-  for (int t = 0; t < time; t++) {
-    int32_t *of = by_group + phase[t], k = steps[t];
-    for (; i < by_bin[t]; i++) {
-      int32_t s = next[i][1], p = of[part[s] + next[i][0] * dilation]++;
-      step[p] = k, key[p] = s * taps - k;
+  // Block by block, so that what is written to lies in the first cache: by bin, then by group.
+  int32_t(*next)[2] = pair + n; // row and synapse
+  for (int s0 = 0; s0 < inputs; s0 += block) {
+    const int s1 = s0 + block < inputs ? s0 + block : inputs;
+    memset(by_bin, 0, sizeof(int32_t) * (time + 1));
+    for (int64_t i = start[s0]; i < start[s1]; i++) by_bin[at[i] + 1]++;
+    for (int t = 0; t < time; t++) by_bin[t + 1] += by_bin[t];
+    for (int s = s0; s < s1; s++)
+      for (int64_t i = start[s]; i < start[s + 1]; i++) {
+        int32_t p = by_bin[pair[i][1]]++;
+        next[p][0] = pair[i][0], next[p][1] = s;
+      }
+    int32_t i = 0;
+    for (int t = 0; t < time; t++) {
+      int32_t *of = by_group + part[s0] + phase[t], k = steps[t];
+      for (; i < by_bin[t]; i++) {
+        int32_t p = of[next[i][0] * dilation]++;
+        step[p] = k, key[p] = next[i][1] * taps - k;
+      }
     }
   }
   return -1;
