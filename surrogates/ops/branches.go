@@ -178,7 +178,8 @@ func (c *branchGrads) part(i int) {
 }
 
 // Leak is the leaky sum over time y[t] = keep y[t-1] + x[t] of x [batch][time][channels], from 0: traces of events, where
-// keep is exp(-1 ms / tau).
+// keep is exp(-1 ms / tau). A vanilla ELM's traces, one a synapse, enter its hidden units linearly: what all of them
+// drive is Leak of an EventConv of one tap without bias, in which relu(w) of a synapse is absorbed.
 func (b *Builder) Leak(x *G.Node, keep float32) (*G.Node, error) {
 	xs := x.Shape()
 	if len(xs) != 3 || !(keep >= 0 && keep <= 1) {
@@ -209,70 +210,4 @@ func (c *leak) run(in [][]float32, out []float32) {
 func (c *leak) part(i int) {
 	n := len(c.x) / c.batch
 	c.b.kernels.Leak(c.x[i*n:(i+1)*n], c.keep, c.channels, c.back, c.y[i*n:(i+1)*n])
-}
-
-// SynapticFilters are the weights of a neuron whose synapses, w [inputs] of sign +1 or -1 each, are weighed again for
-// every channel, v [inputs][channels]: sign relu(w) v, [inputs][1][channels]. A vanilla ELM's trace of a synapse enters
-// its hidden units linearly, so all that its 1278 traces drive is the EventConv of these weights, of one tap and no bias,
-// and Leak of that.
-func (b *Builder) SynapticFilters(w, v *G.Node, sign []float32) (*G.Node, error) {
-	vs := v.Shape()
-	if len(vs) != 2 || !w.Shape().Eq(tensor.Shape{vs[0]}) || len(sign) != vs[0] {
-		return nil, fmt.Errorf("ops: filters of synapses %v with %d signs on %v: want one of each an input", w.Shape(), len(sign), vs)
-	}
-	for i, s := range sign {
-		if s != 1 && s != -1 {
-			return nil, fmt.Errorf("ops: sign of synapse %d is %v: want 1 or -1", i, s)
-		}
-	}
-	channels := vs[1]
-	forward := &filters{sign, channels, (*filters).scaled}
-	scaled, slope, err := forward.gpu(b)
-	if err != nil {
-		return nil, fmt.Errorf("ops: filters: %w", err)
-	}
-	diff := func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		dw, err := b.apply("filters dw", w.Shape().Clone(), &filters{sign, channels, (*filters).dw}, slope, nil, nil, in[0], in[1], grad)
-		if err != nil {
-			return nil, err
-		}
-		dv, err := b.apply("filters dv", vs.Clone(), &filters{sign, channels, (*filters).scaled}, scaled, nil, nil, in[0], grad)
-		return G.Nodes{dw, dv}, err
-	}
-	return b.apply("filters", tensor.Shape{vs[0], 1, channels}, forward, scaled, []bool{true, true}, diff, w, v)
-}
-
-type filters struct {
-	sign     []float32
-	channels int
-	do       func(c *filters, in [][]float32, out []float32)
-}
-
-func (c *filters) run(in [][]float32, out []float32) { c.do(c, in, out) }
-
-// scaled is the second input, row by row times sign relu(w).
-func (c *filters) scaled(in [][]float32, out []float32) {
-	for i, w := range in[0] {
-		w = c.sign[i] * max(w, 0)
-		from, to := in[1][i*c.channels:(i+1)*c.channels], out[i*c.channels:(i+1)*c.channels]
-		for j, v := range from {
-			to[j] = w * v
-		}
-	}
-}
-
-// dw is the gradient of w from v and that of the filters.
-func (c *filters) dw(in [][]float32, out []float32) {
-	for i, w := range in[0] {
-		out[i] = 0
-		if w <= 0 {
-			continue
-		}
-		var s float32
-		d := in[2][i*c.channels : (i+1)*c.channels]
-		for j, v := range in[1][i*c.channels : (i+1)*c.channels] {
-			s += v * d[j]
-		}
-		out[i] = c.sign[i] * s
-	}
 }

@@ -90,24 +90,6 @@ func (c *leak) gpu(in []operand, out *driver.Buffer[float32]) error {
 	return c.b.device.each("leak", n, in[0].buf, c.keep, out, uint32(n), uint32(out.Len()/n), uint32(c.channels), back)
 }
 
-// gpu are the bodies of the filters, or of the gradient of what they are made of, and of their weights' gradient.
-func (c *filters) gpu(b *Builder) (scaled, dw gpuBody, err error) {
-	if b.device == nil {
-		return nil, nil, nil
-	}
-	sign, err := fixed(b, c.sign)
-	if err != nil {
-		return nil, nil, err
-	}
-	scaled = func(in []operand, out *driver.Buffer[float32]) error {
-		return b.device.each("synapse_scale", out.Len(), in[0].buf, sign, in[1].buf, out, uint32(out.Len()), uint32(c.channels))
-	}
-	dw = func(in []operand, out *driver.Buffer[float32]) error {
-		return b.device.warpEach("synapse_slope", out.Len(), in[0].buf, sign, in[1].buf, in[2].buf, out, uint32(out.Len()), uint32(c.channels))
-	}
-	return scaled, dw, nil
-}
-
 // gpu takes weights of time constants, and back the gradient of what they make.
 func (c *decay) gpu(b *Builder) gpuBody {
 	lambda, step := c.o.pace()

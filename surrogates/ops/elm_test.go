@@ -53,7 +53,6 @@ const elmKeep = 0.8 // of a trace
 type elmRun struct {
 	c       elmCase
 	r       *Routing
-	sign    []float32 // of synapses, vanilla
 	e       *Events
 	names   []string
 	weights map[string][]float32
@@ -109,9 +108,6 @@ func (c elmCase) events(t testing.TB, b *Builder) *Events {
 func newELMRun(t testing.TB, c elmCase, b *Builder) *elmRun {
 	t.Helper()
 	x := &elmRun{c: c, r: c.routing(), e: c.events(t, b), weights: map[string][]float32{}, grads: map[string]*tensor.Dense{}}
-	for i := range c.inputs {
-		x.sign = append(x.sign, float32(1-2*(i%3%2)))
-	}
 	g := G.NewGraph()
 	rng := philox.New(11, 0, 0)
 	nodes := map[string]*G.Node{}
@@ -134,8 +130,7 @@ func newELMRun(t testing.TB, c elmCase, b *Builder) *elmRun {
 	}
 	in := c.branches
 	if in == 0 {
-		add("w", 0.4, 0.5, c.inputs)
-		add("w0", 1/math.Sqrt(float64(c.inputs)), 0, c.inputs, c.hidden)
+		add("w", 1/math.Sqrt(float64(c.inputs)), 0, c.inputs, 1, c.hidden)
 	} else {
 		add("w", 0.4, 0.5, len(x.r.Synapse))
 	}
@@ -151,11 +146,8 @@ func newELMRun(t testing.TB, c elmCase, b *Builder) *elmRun {
 	var drive *G.Node
 	var err error
 	if in == 0 {
-		var v *G.Node
-		if v, err = b.SynapticFilters(nodes["w"], nodes["w0"], x.sign); err == nil {
-			if drive, err = b.EventConv(x.e, v, nil); err == nil {
-				drive, err = b.Leak(drive, elmKeep)
-			}
+		if drive, err = b.EventConv(x.e, nodes["w"], nil); err == nil {
+			drive, err = b.Leak(drive, elmKeep)
 		}
 	} else {
 		drive, err = b.EventBranches(x.e, x.r, nodes["w"], elmKeep)
@@ -294,9 +286,9 @@ func (x *elmRun) exact(w map[string][]float64) (memory []float64, sum float64) {
 				}
 			} else {
 				for s := range c.inputs {
-					trace[s] += float64(x.sign[s]) * math.Max(w["w"][s], 0) * dense[t][s]
+					trace[s] += dense[t][s]
 					for h := range z {
-						z[h] += trace[s] * w["w0"][s*c.hidden+h]
+						z[h] += trace[s] * w["w"][s*c.hidden+h]
 					}
 				}
 			}

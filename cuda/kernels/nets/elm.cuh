@@ -56,30 +56,6 @@ KERNEL(leak, const float *, x, float, keep, float *, y, unsigned, n, unsigned, t
   }
 }
 
-// y [rows][channels] = x, row by row times sign relu(w).
-KERNEL(synapse_scale, const float *, w, const float *, sign, const float *, x, float *, y, unsigned, n, unsigned, channels) {
-  NEEDS(w, n / channels);
-  NEEDS(x, n);
-  NEEDS(y, n);
-  EACH(i, n);
-  const float v = w[i / channels];
-  y[i] = v <= 0 ? 0 * x[i] : sign[i / channels] * v * x[i];
-}
-
-// Its gradient in w from that of y, a warp a row.
-KERNEL(synapse_slope, const float *, w, const float *, sign, const float *, x, const float *, dy, float *, dw, unsigned,
-       rows, unsigned, channels) {
-  NEEDS(x, (int64_t)rows * channels);
-  NEEDS(dy, (int64_t)rows * channels);
-  NEEDS(dw, rows);
-  const unsigned row = BLOCK * (BLOCK_THREADS / 32) + THREAD / 32, lane = THREAD % 32;
-  float s = 0;
-  if (row < rows)
-    for (unsigned c = lane; c < channels; c += 32) s += x[row * channels + c] * dy[row * channels + c];
-  s = WARP_SUM(s);
-  if (row < rows && lane == 0) dw[row] = w[row] <= 0 ? 0 : sign[row] * s;
-}
-
 // exp(x) - 1 for x <= 0, to a few roundings of itself: the series near 0.
 FN float exp_less_one(float x) {
   float p = 1.0f / 5040;
