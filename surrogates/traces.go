@@ -14,8 +14,8 @@ type traces struct {
 	keep   float32
 	hidden int
 
-	inputs  int
-	w, zero *Weight
+	inputs int
+	w      *Weight
 }
 
 func (s *traces) plan(in int) (int, error) {
@@ -25,7 +25,6 @@ func (s *traces) plan(in int) (int, error) {
 
 func (s *traces) declare(d *declaration) {
 	s.w = d.synaptic("weight", s.inputs, 1, s.hidden)
-	s.zero = d.fixed("zero", s.hidden)
 	d.uniform(fanIn(s.inputs), s.w)
 }
 
@@ -36,7 +35,7 @@ func (s *traces) events(b *ops.Builder, batch, time int) (*ops.Events, error) {
 }
 
 func (s *traces) build(g *building, _ *G.Node) (*G.Node, error) {
-	x, err := g.ops.EventConv(g.events, g.node(s.w), g.constant(s.zero))
+	x, err := g.ops.EventConv(g.events, g.node(s.w), nil)
 	if err != nil {
 		return nil, err
 	}
