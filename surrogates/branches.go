@@ -38,6 +38,9 @@ func (b *branches) check() error {
 
 func (b *branches) plan(in int) (int, error) {
 	b.inputs = in
+	if b.size > in {
+		return 0, fmt.Errorf("branch_size %d: want at most the inputs", b.size)
+	}
 	if step := b.step(); b.routing == "neighbours" && b.size < step {
 		return 0, fmt.Errorf("branch_size %d: %d branches of so many neighbours leave synapses out: want at least %d", b.size, b.count, step)
 	}

@@ -203,7 +203,7 @@ func (m *elm) sculpt(prefix string) sculpture {
 }
 
 func (s *traces) sculpt(string) sculpture {
-	return sculpture{out: []Cut{along(s.w, 2), along(s.zero, 0)}, inner: []Units{synapses(s.w)}}
+	return sculpture{out: []Cut{along(s.w, 2)}, inner: []Units{synapses(s.w)}}
 }
 
 // sculpt: a branch falls with its slots, a synapse with those that listen to it.
