@@ -2,6 +2,7 @@ package surrogates
 
 import (
 	"math"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -44,12 +45,27 @@ func (in Inputs) describe() (features [][]float32, known int) {
 				f = append(f, float32(2*r.Float64()-1))
 			}
 		}
-		if len(f) == 0 {
-			f = []float32{0}
-		}
 		features = append(features, f)
 	}
-	return features, len(features[0])
+	return differing(features)
+}
+
+// differing leaves out the columns in which all rows are the same; one of zeros where that is all of them.
+func differing(rows [][]float32) (kept [][]float32, columns int) {
+	kept = make([][]float32, len(rows))
+	for j := range rows[0] {
+		if slices.ContainsFunc(rows, func(f []float32) bool { return f[j] != rows[0][j] }) {
+			for i, f := range rows {
+				kept[i] = append(kept[i], f[j])
+			}
+		}
+	}
+	if len(kept[0]) == 0 {
+		for i := range kept {
+			kept[i] = []float32{0}
+		}
+	}
+	return kept, len(kept[0])
 }
 
 func indicator(is bool) float32 {
