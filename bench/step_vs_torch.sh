@@ -12,8 +12,13 @@ go test -c -o "$binary" ./surrogates
 echo "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), PyTorch $("$python" -c 'import torch; print(torch.__version__)'), commit $(git rev-parse --short HEAD), $(date -u +%F)"
 echo "one core each, best of PyTorch's steps, mean of ours; PyTorch computes in float32, in rows with a + in bfloat16 where it can"
 printf '%-9s %11s %16s %12s %8s %14s\n' network parameters 'PyTorch bio-s/s' 'neq bio-s/s' ratio 'two cores/one'
+pin() { # cores, command
+  cores=$1
+  shift
+  taskset -c "0-$((cores - 1))" "$@"
+}
 rate() { # name, threads, times
-  GOMAXPROCS=$2 "$binary" -test.run '^$' -test.bench "^BenchmarkStep\$/^$1\$/threads=$2\$" -test.benchtime "$3" |
+  pin "$2" "$binary" -test.run '^$' -test.bench "^BenchmarkStep\$/^$1\$/threads=$2\$" -test.benchtime "$3" |
     awk '/bio-s\/s/ {for (i = 2; i <= NF; i++) if ($i == "bio-s/s") print $(i - 1)}'
 }
 row() { # name, PyTorch's line, rates on one core and two
@@ -22,9 +27,9 @@ row() { # name, PyTorch's line, rates on one core and two
 for name; do
   steps=3 time=20x
   case $name in filter) steps=20 time=2000x ;; elm15) time=300x ;; elm100) time=100x ;; lstm | gru) time=60x ;; esac
-  peer=$("$python" bench/step_torch.py "${name%-bf16}" "$steps")
+  peer=$(pin 1 "$python" bench/step_torch.py "${name%-bf16}" "$steps")
   one=$(rate "$name" 1 "$time")
   two=$(rate "$name" 2 "$time")
   row "$name" "$peer" "$one" "$two"
-  case $name in *-bf16) row "$name+" "$("$python" bench/step_torch.py "$name" "$steps")" "$one" "$two" ;; esac
+  case $name in *-bf16) row "$name+" "$(pin 1 "$python" bench/step_torch.py "$name" "$steps")" "$one" "$two" ;; esac
 done

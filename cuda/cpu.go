@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
 	"neq/cuda/kernels/cells"
+	"neq/internal/team"
 )
 
 // CPUOptions say how the CPU device works; the zero value uses the whole machine.
@@ -28,7 +28,7 @@ func NewCPU(o CPUOptions) (Device, error) {
 		return nil, fmt.Errorf("cuda: %d threads: want 1 or more, or 0 for all", o.Threads)
 	}
 	if o.Threads == 0 {
-		o.Threads = runtime.GOMAXPROCS(0)
+		o.Threads = team.Cores()
 	}
 	isa, err := cells.FindISA(o.ISA)
 	if err != nil {

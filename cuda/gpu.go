@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 
 	"neq/cuda/driver"
 	"neq/cuda/kernels/cells"
 	"neq/cuda/kernels/ptx"
+	"neq/internal/team"
 )
 
 // GPUOptions say which GPU to use and how; the zero value uses the first one, and all its free memory.
@@ -54,7 +54,7 @@ func openGPU(s driver.Status, o GPUOptions) (Device, error) {
 		return nil, fmt.Errorf("cuda: %w", err)
 	}
 	if o.Threads == 0 {
-		o.Threads = runtime.GOMAXPROCS(0)
+		o.Threads = team.Cores()
 	}
 	d := &gpuDevice{c: c, threads: o.Threads, memory: o.Memory, trees: o.Trees, kernels: map[string]*driver.Kernel{}, modules: map[string]*driver.Module{}, turn: make(chan struct{}, 1)}
 	if d.room, err = newGPURoom(c); err != nil {

@@ -8,6 +8,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"neq/internal/team"
 	"neq/surrogates/ops"
 )
 
@@ -330,6 +331,10 @@ func (g *Graph) weigh(w LossWeights) error {
 	}
 	return nil
 }
+
+// Team is what runs the graph's parts. A solver between its runs should have the same: workers of two would be in each
+// other's way.
+func (g *Graph) Team() *team.Team { return g.builder.Team() }
 
 // Gradients are the loss's gradients of the last Run, aligned with the trainable weights of the network. The tensors
 // stay the same from run to run. On a device they are for a Solver there: the host must not read them but by Device.Read.

@@ -85,7 +85,7 @@ func TestFilterLearnsIntegrateAndFire(t *testing.T) {
 	}
 	defer g.Close()
 	data(n.headB.Value)[0] = -5 // log odds of a spike in a ms: without it the one filter must learn first that spikes are rare
-	solver, err := ops.NewSolver("adam", ops.SolverOptions{})
+	solver, err := ops.NewSolver("adam", ops.SolverOptions{Team: g.Team()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"neq/internal/philox"
+	"neq/internal/team"
 	"neq/surrogates/ops"
 )
 
@@ -56,6 +57,7 @@ func trainable(n *Network) (ts []*tensor.Dense) {
 
 // BenchmarkStep is one training step: forward, backward, Adam; bench/step_vs_torch.sh runs it beside PyTorch.
 func BenchmarkStep(b *testing.B) {
+	team.Spare()
 	for _, c := range []struct {
 		name        string
 		spec        Spec
@@ -90,7 +92,7 @@ func BenchmarkStep(b *testing.B) {
 					b.Fatal(err)
 				}
 				defer g.Close()
-				s, err := ops.NewSolver("adam", ops.SolverOptions{Threads: threads})
+				s, err := ops.NewSolver("adam", ops.SolverOptions{Team: g.Team()})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -100,7 +100,7 @@ func testTrajectory(t *testing.T, on where) {
 				}
 				targets.Voltage[i] *= 2
 			}
-			solver, err := ops.NewSolver(s.solver, ops.SolverOptions{ClipNorm: s.clip, Threads: 2, Device: on.device})
+			solver, err := ops.NewSolver(s.solver, ops.SolverOptions{ClipNorm: s.clip, Team: g.Team(), Device: on.device})
 			if err != nil {
 				t.Fatal(err)
 			}

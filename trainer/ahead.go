@@ -1,10 +1,10 @@
 package trainer
 
 import (
-	"runtime"
 	"sync"
 	"time"
 
+	"neq/internal/team"
 	"neq/surrogates/ops"
 )
 
@@ -35,7 +35,7 @@ type filled struct {
 }
 
 // fillers is how many cores may fill at a time: one keeps up with a few that train.
-func fillers() int { return max(1, min(4, runtime.GOMAXPROCS(0)/4)) }
+func fillers() int { return max(1, min(4, team.Cores()/4)) }
 
 // newAhead starts with a step. Its batches are a pure function of the loader's seed and the step: how far ahead they are
 // filled, and by how many, changes nothing.

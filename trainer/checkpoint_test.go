@@ -199,7 +199,7 @@ func FuzzState(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	solver, err := ops.NewSolver("adam", ops.SolverOptions{Threads: 1})
+	solver, err := ops.NewSolver("adam", ops.SolverOptions{})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"gorgonia.org/tensor"
@@ -15,6 +14,7 @@ import (
 	"neq/cuda/driver"
 	"neq/data/traces"
 	"neq/internal/atomicfile"
+	"neq/internal/team"
 	"neq/internal/tensorboard"
 	"neq/surrogates"
 	"neq/surrogates/ops"
@@ -166,7 +166,7 @@ func prepare(src source, o FitOptions) (*run, error) {
 		return nil, fmt.Errorf("training.window_ms: %d, the data set's episodes last %d ms", c.Window, info.Duration)
 	}
 	if o.Threads <= 0 {
-		o.Threads = runtime.GOMAXPROCS(0)
+		o.Threads = team.Cores()
 	}
 	who := newIdentity(o.Spec, c, info)
 	if o.Start != nil {
@@ -233,7 +233,7 @@ func (r *run) assemble(ctx context.Context, src source) error {
 	if r.graph, err = r.net.Graph(g); err != nil {
 		return fmt.Errorf("trainer: %w", err)
 	}
-	so := ops.SolverOptions{ClipNorm: c.GradientClip, Threads: r.o.Threads, Device: r.gpu, WeightDecay: -1}
+	so := ops.SolverOptions{ClipNorm: c.GradientClip, Team: r.graph.Team(), Device: r.gpu, WeightDecay: -1}
 	if c.WeightDecay != nil && *c.WeightDecay > 0 {
 		so.WeightDecay = *c.WeightDecay
 	}

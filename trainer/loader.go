@@ -2,12 +2,12 @@ package trainer
 
 import (
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
 	"neq/data/traces"
 	"neq/internal/philox"
+	"neq/internal/team"
 )
 
 // window is a scored stretch of one sample: it starts at Start ms.
@@ -119,7 +119,7 @@ func (l *loader) read(g int64, have map[int]*traces.Shard) loadedGroup {
 	shards, errs := make([]*traces.Shard, len(absent)), make([]error, len(absent))
 	var next atomic.Int64
 	var done sync.WaitGroup
-	for range min(len(absent), max(1, runtime.GOMAXPROCS(0)/2)) {
+	for range min(len(absent), max(1, team.Cores()/2)) {
 		done.Add(1)
 		go func() {
 			defer done.Done()

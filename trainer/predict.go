@@ -3,9 +3,9 @@ package trainer
 import (
 	"context"
 	"fmt"
-	"runtime"
 
 	"neq/data/traces"
+	"neq/internal/team"
 	"neq/surrogates"
 	"neq/surrogates/ops"
 )
@@ -53,7 +53,7 @@ func newPredictor(net *surrogates.Network, norm Normalisation, length, rows, thr
 		p.batch = min(p.batch, rows*p.pieces())
 	}
 	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
+		threads = team.Cores()
 	}
 	if b := p.batch - p.batch%threads; b > 0 {
 		p.batch = b

@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"neq/data/traces"
 	"neq/internal/atomicfile"
+	"neq/internal/team"
 	"neq/trainer/fidelity"
 )
 
@@ -97,7 +97,7 @@ func fitSeeds(ctx context.Context, src source, o FitOptions, seeds []uint64) (*S
 		return nil, errors.New("trainer: no seeds to fit from")
 	}
 	if o.Threads <= 0 {
-		o.Threads = runtime.GOMAXPROCS(0)
+		o.Threads = team.Cores()
 	}
 	first, err := prepare(src, o) // before a file is touched
 	if err != nil {

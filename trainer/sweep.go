@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"neq/cuda/driver"
 	"neq/data/traces"
 	"neq/internal/atomicfile"
+	"neq/internal/team"
 	"neq/surrogates"
 	"neq/trainer/equivalence"
 	"neq/trainer/fidelity"
@@ -131,7 +131,7 @@ func planSweep(src source, o SweepOptions) (*sweep, error) {
 		o.Split = "test"
 	}
 	if o.Threads <= 0 {
-		o.Threads = runtime.GOMAXPROCS(0)
+		o.Threads = team.Cores()
 	}
 	o.Parts = max(1, o.Parts)
 	if o.Parallel <= 0 {

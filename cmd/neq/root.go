@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 
@@ -17,6 +16,7 @@ import (
 	"neq/cuda"
 	"neq/cuda/driver"
 	"neq/internal/console"
+	"neq/internal/team"
 	"neq/trainer"
 )
 
@@ -145,7 +145,7 @@ func (f *flags) cores() int {
 	if f.threads > 0 {
 		return f.threads
 	}
-	return runtime.NumCPU()
+	return team.Cores()
 }
 
 // parts reads --part: I/N with 0 <= I < N, or auto, which takes the place in a job array from the scheduler.

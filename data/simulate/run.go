@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"runtime"
 	"sync"
 
 	"neq/cuda"
 	"neq/data/neuron"
 	"neq/data/traces"
 	"neq/internal/memory"
+	"neq/internal/team"
 )
 
 // parameters names the neuron's overridden parameters, for errors.
@@ -67,7 +67,7 @@ const shardMemory = 4 << 30
 // returns the cause; a later run with resume does the rest. Memory is bounded by two shards and those on the devices.
 func (p *Plan) Run(ctx context.Context, devices []cuda.Device, w *traces.Writer, o Options) error {
 	if o.Threads <= 0 {
-		o.Threads = runtime.NumCPU()
+		o.Threads = team.Cores()
 	}
 	work, fail := context.WithCancelCause(context.WithoutCancel(ctx)) // ends on an error alone
 	defer fail(nil)

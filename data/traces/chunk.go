@@ -2,11 +2,12 @@ package traces
 
 import (
 	"fmt"
-	"runtime"
 	"sync"
 	"unsafe"
 
 	"github.com/klauspost/compress/zstd"
+
+	"neq/internal/team"
 )
 
 // value is what an array can hold.
@@ -30,7 +31,7 @@ func newCodec() (*codec, error) {
 	// A frame comes from one goroutine at one level, so its bytes follow from the chunk alone. A single segment
 	// always carries its content size, which numcodecs and the bound below need.
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(zstdLevel)),
-		zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)), zstd.WithSingleSegment(true), zstd.WithEncoderCRC(true))
+		zstd.WithEncoderConcurrency(team.Cores()), zstd.WithSingleSegment(true), zstd.WithEncoderCRC(true))
 	if err != nil {
 		return nil, fmt.Errorf("traces: %w", err)
 	}

@@ -40,10 +40,10 @@ func (c *activationCPU) run(in [][]float32, out []float32) {
 	if len(in) > 1 {
 		c.dy = in[1]
 	}
-	c.b.team.run((len(out)+elementsPerPart-1)/elementsPerPart, c)
+	c.b.team.Run((len(out)+elementsPerPart-1)/elementsPerPart, c)
 }
 
-func (c *activationCPU) part(i int) {
+func (c *activationCPU) Part(i int) {
 	from, to := i*elementsPerPart, min((i+1)*elementsPerPart, len(c.out))
 	if c.dy == nil {
 		c.b.kernels.Activate(c.kind, c.x[from:to], c.out[from:to])

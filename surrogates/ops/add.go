@@ -23,10 +23,10 @@ type addCPU struct {
 
 func (c *addCPU) run(in [][]float32, out []float32) {
 	c.x, c.y, c.out = in[0], in[1], out
-	c.b.team.run((len(out)+elementsPerPart-1)/elementsPerPart, c)
+	c.b.team.Run((len(out)+elementsPerPart-1)/elementsPerPart, c)
 }
 
-func (c *addCPU) part(i int) {
+func (c *addCPU) Part(i int) {
 	from, to := i*elementsPerPart, min((i+1)*elementsPerPart, len(c.out))
 	c.b.kernels.Sum(c.x[from:to], c.y[from:to], c.out[from:to])
 }

@@ -70,7 +70,7 @@ func (c *attention) room(grad bool) [][]float32 {
 	if c.b.device != nil {
 		return nil
 	}
-	s := make([][]float32, min(c.b.team.threads(), c.batch*c.Heads))
+	s := make([][]float32, min(c.b.team.Threads(), c.batch*c.Heads))
 	for i := range s {
 		s[i] = make([]float32, c.b.kernels.AttentionScratch(c.AttentionShape, grad))
 	}
@@ -90,7 +90,7 @@ func (c *attentionCPU) run(in [][]float32, out []float32) {
 	if len(in) > 1 {
 		c.bias = in[1]
 	}
-	c.b.team.run(len(c.scratch), c)
+	c.b.team.Run(len(c.scratch), c)
 }
 
 // share is the heads of windows of a thread.
@@ -108,7 +108,7 @@ func (c *attentionCPU) at(j int) (head, window int, bias []float32) {
 	return head, j / c.Heads * c.Time * c.Heads * c.Width, bias
 }
 
-func (c *attentionCPU) part(i int) {
+func (c *attentionCPU) Part(i int) {
 	for j, to := c.share(i); j < to; j++ {
 		head, at, bias := c.at(j)
 		c.b.kernels.Attention(c.AttentionShape, c.qkv[3*at:], bias, head, c.scratch[i], c.out[at:])
@@ -126,10 +126,10 @@ func (c *attentionGrad) run(in [][]float32, out []float32) {
 	if len(in) > 2 {
 		c.bias = in[1]
 	}
-	c.b.team.run(len(c.scratch), c)
+	c.b.team.Run(len(c.scratch), c)
 }
 
-func (c *attentionGrad) part(i int) {
+func (c *attentionGrad) Part(i int) {
 	for j, to := c.share(i); j < to; j++ {
 		head, at, bias := c.at(j)
 		c.b.kernels.AttentionGrad(c.AttentionShape, c.qkv[3*at:], bias, c.dy[at:], head, c.scratch[i], c.out[3*at:], c.dbias[j*c.Span:])

@@ -106,14 +106,14 @@ func (c *normStats) run(in [][]float32, out []float32) {
 	c.in, c.out = in, out
 	count := float64(c.batch * (c.time - c.burnIn))
 	c.squares = false
-	c.b.team.run(c.batch*c.perWindow(), c)
+	c.b.team.Run(c.batch*c.perWindow(), c)
 	reduce(c.partial, c.channels, c.total)
 	for i, t := range c.total {
 		mean[i] = float32(t / count)
 		c.mean[i] += normMomentum * (mean[i] - c.mean[i])
 	}
 	c.squares = true
-	c.b.team.run(c.batch*c.perWindow(), c)
+	c.b.team.Run(c.batch*c.perWindow(), c)
 	reduce(c.partial, c.channels, c.total)
 	for i, t := range c.total {
 		inv[i] = float32(1 / math.Sqrt(t/count+normEpsilon))
@@ -121,7 +121,7 @@ func (c *normStats) run(in [][]float32, out []float32) {
 	}
 }
 
-func (c *normStats) part(i int) {
+func (c *normStats) Part(i int) {
 	from, to, scored := c.rows(i)
 	p := c.partial[i*c.channels : (i+1)*c.channels]
 	switch {
@@ -138,10 +138,10 @@ type normCPU struct{ norm }
 
 func (c *normCPU) run(in [][]float32, out []float32) {
 	c.in, c.out = in, out
-	c.b.team.run(c.batch*c.perWindow(), c)
+	c.b.team.Run(c.batch*c.perWindow(), c)
 }
 
-func (c *normCPU) part(i int) {
+func (c *normCPU) Part(i int) {
 	from, to, _ := c.rows(i)
 	c.b.kernels.Norm(c.in[0][from:to], c.in[3], c.in[1], c.in[2], c.out[from:to])
 }
@@ -151,14 +151,14 @@ type normSums struct{ norm }
 
 func (c *normSums) run(in [][]float32, out []float32) {
 	c.in = in
-	c.b.team.run(c.batch*c.perWindow(), c)
+	c.b.team.Run(c.batch*c.perWindow(), c)
 	reduce(c.partial, len(out), c.total)
 	for i, t := range c.total {
 		out[i] = float32(t)
 	}
 }
 
-func (c *normSums) part(i int) {
+func (c *normSums) Part(i int) {
 	from, to, _ := c.rows(i)
 	c.b.kernels.NormSums(c.in[0][from:to], c.in[1], c.in[2][from:to], c.partial[i*2*c.channels:(i+1)*2*c.channels])
 }
@@ -175,10 +175,10 @@ func (c *normGrad) run(in [][]float32, out []float32) {
 	for i, s := range in[4] {
 		c.means[i] = s / count
 	}
-	c.b.team.run(c.batch*c.perWindow(), c)
+	c.b.team.Run(c.batch*c.perWindow(), c)
 }
 
-func (c *normGrad) part(i int) {
+func (c *normGrad) Part(i int) {
 	from, to, scored := c.rows(i)
 	means := c.means
 	if !scored {

@@ -133,10 +133,10 @@ type branchSums struct {
 func (c *branchSums) run(in [][]float32, out []float32) {
 	c.fill(c.r, in[0], c.value)
 	c.u = out
-	c.b.team.run(c.e.Batch, c)
+	c.b.team.Run(c.e.Batch, c)
 }
 
-func (c *branchSums) part(i int) {
+func (c *branchSums) Part(i int) {
 	e, n := c.e, c.e.Time*c.r.Branches
 	from, to := e.Start[i], e.Start[i+1]
 	c.b.kernels.BranchSums(c.value, c.first, c.at, e.Bin[from:to], e.Synapse[from:to], e.Time, c.r.Branches, c.u[i*n:(i+1)*n])
@@ -153,7 +153,7 @@ type branchGrads struct {
 
 func (c *branchGrads) run(in [][]float32, out []float32) {
 	c.u = in[0]
-	c.b.team.run(c.parts, c)
+	c.b.team.Run(c.parts, c)
 	n := len(c.value) / c.parts
 	for k, w := range in[1] {
 		out[k] = 0
@@ -167,7 +167,7 @@ func (c *branchGrads) run(in [][]float32, out []float32) {
 	}
 }
 
-func (c *branchGrads) part(i int) {
+func (c *branchGrads) Part(i int) {
 	e, n, size := c.e, c.e.Time*c.r.Branches, len(c.value)/c.parts
 	sums := c.value[i*size : (i+1)*size]
 	clear(sums)
@@ -204,10 +204,10 @@ type leak struct {
 
 func (c *leak) run(in [][]float32, out []float32) {
 	c.x, c.y = in[0], out
-	c.b.team.run(c.batch, c)
+	c.b.team.Run(c.batch, c)
 }
 
-func (c *leak) part(i int) {
+func (c *leak) Part(i int) {
 	n := len(c.x) / c.batch
 	c.b.kernels.Leak(c.x[i*n:(i+1)*n], c.keep, c.channels, c.back, c.y[i*n:(i+1)*n])
 }

@@ -50,11 +50,11 @@ func (c *columnSumsCPU) run(in [][]float32, out []float32) {
 
 // sum leaves the sums of x's columns in total.
 func (c *columnSumsCPU) sum() {
-	c.b.team.run(chunks(len(c.x)/c.channels), c)
+	c.b.team.Run(chunks(len(c.x)/c.channels), c)
 	reduce(c.partial, c.channels, c.total)
 }
 
-func (c *columnSumsCPU) part(i int) {
+func (c *columnSumsCPU) Part(i int) {
 	n := chunkRows * c.channels
 	c.b.kernels.SumColumns(c.x[i*n:min((i+1)*n, len(c.x))], c.channels, c.partial[i*c.channels:])
 }

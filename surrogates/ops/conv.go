@@ -101,12 +101,12 @@ type convCPU struct {
 func (c *convCPU) run(in [][]float32, out []float32) {
 	c.in, c.out, c.packing = in, out, true
 	c.packed = room(c.packed, c.b.kernels.ConvPacked(c.taps, c.cin, c.cout))
-	c.b.team.run(c.taps, c)
+	c.b.team.Run(c.taps, c)
 	c.packing = false
-	c.b.team.run(c.batch*c.perWindow(), c)
+	c.b.team.Run(c.batch*c.perWindow(), c)
 }
 
-func (c *convCPU) part(i int) {
+func (c *convCPU) Part(i int) {
 	if c.packing {
 		c.b.kernels.ConvPack(c.in[1][i*c.cin*c.cout:], c.cin, c.cout, c.packed[len(c.packed)/c.taps*i:])
 		return
@@ -121,12 +121,12 @@ type convDX struct{ convCPU }
 func (c *convDX) run(in [][]float32, out []float32) {
 	c.in, c.out, c.packing = in, out, true
 	c.packed = room(c.packed, c.b.kernels.ConvPacked(c.taps, c.cout, c.cin))
-	c.b.team.run(c.taps, c)
+	c.b.team.Run(c.taps, c)
 	c.packing = false
-	c.b.team.run(c.batch*c.perWindow(), c)
+	c.b.team.Run(c.batch*c.perWindow(), c)
 }
 
-func (c *convDX) part(i int) {
+func (c *convDX) Part(i int) {
 	if c.packing {
 		c.b.kernels.ConvPackTransposed(c.in[0][i*c.cin*c.cout:], c.cin, c.cout, c.packed[len(c.packed)/c.taps*i:])
 		return
@@ -140,10 +140,10 @@ type convDW struct{ conv }
 
 func (c *convDW) run(in [][]float32, out []float32) {
 	c.in, c.out = in, out
-	c.b.team.run(c.taps*c.b.kernels.ConvPanels(c.cout), c)
+	c.b.team.Run(c.taps*c.b.kernels.ConvPanels(c.cout), c)
 }
 
-func (c *convDW) part(i int) {
+func (c *convDW) Part(i int) {
 	panels := c.b.kernels.ConvPanels(c.cout)
 	tap := i / panels
 	c.b.kernels.ConvDW(c.in[0], c.in[1], c.batch, c.time, c.cin, c.cout, tap*c.dilation, i%panels, c.out[tap*c.cin*c.cout:])

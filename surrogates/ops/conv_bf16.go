@@ -79,15 +79,15 @@ func (c *convBF16) run(in [][]float32, out []float32) {
 	c.rounded = c.b.half(0, c.batch*c.window*c.shape.Stride)
 	c.packed = c.b.half(1, up(to, nets.BF16Panel)*c.shape.Segments*c.shape.K)
 	c.phase = 0
-	c.b.team.run(c.kept+c.batch*c.stretches(), c)
+	c.b.team.Run(c.kept+c.batch*c.stretches(), c)
 	c.phase = 1
-	c.b.team.run(c.batch*c.stretches(), c)
+	c.b.team.Run(c.batch*c.stretches(), c)
 }
 
 func (c *convBF16) reach() int     { return (c.kept - 1) * c.dilation }
 func (c *convBF16) stretches() int { return (c.time + bf16Rows - 1) / bf16Rows }
 
-func (c *convBF16) part(i int) {
+func (c *convBF16) Part(i int) {
 	if c.phase == 0 && i < c.kept {
 		c.pack(i)
 		return
@@ -174,15 +174,15 @@ func (c *convDWBF16) run(in [][]float32, out []float32) {
 	c.columns, c.pairs = c.b.half(0, c.batch*s.XWindow), c.b.half(1, c.batch*s.YWindow)
 	clear(out[c.kept*s.Tap:])
 	c.phase = 0
-	c.b.team.run(c.batch*(c.cins+c.couts), c)
+	c.b.team.Run(c.batch*(c.cins+c.couts), c)
 	c.phase = 1
-	c.b.team.run(c.cins*c.couts*c.groups(), c)
+	c.b.team.Run(c.cins*c.couts*c.groups(), c)
 }
 
 // groups are of taps.
 func (c *convDWBF16) groups() int { return (c.kept + bf16Taps - 1) / bf16Taps }
 
-func (c *convDWBF16) part(i int) {
+func (c *convDWBF16) Part(i int) {
 	const panel = nets.BF16Panel
 	if c.phase == 0 {
 		w, p := i/(c.cins+c.couts), i%(c.cins+c.couts)

@@ -61,10 +61,10 @@ type depthwiseCPU struct{ depthwise }
 
 func (c *depthwiseCPU) run(in [][]float32, out []float32) {
 	c.in, c.out = in, out
-	c.b.team.run(c.windows.parts(), c)
+	c.b.team.Run(c.windows.parts(), c)
 }
 
-func (c *depthwiseCPU) part(i int) {
+func (c *depthwiseCPU) Part(i int) {
 	first, from, to := c.windows.rows(i)
 	at := first * c.channels
 	c.b.kernels.DepthwiseRows(c.in[0][at:], c.in[1], c.in[2], c.windows.time, c.channels, c.taps, c.dilation, from, to, c.out[at:])
@@ -75,10 +75,10 @@ type depthwiseDX struct{ depthwise }
 
 func (c *depthwiseDX) run(in [][]float32, out []float32) {
 	c.in, c.out = in, out
-	c.b.team.run(c.windows.parts(), c)
+	c.b.team.Run(c.windows.parts(), c)
 }
 
-func (c *depthwiseDX) part(i int) {
+func (c *depthwiseDX) Part(i int) {
 	first, from, to := c.windows.rows(i)
 	at := first * c.channels
 	c.b.kernels.DepthwiseDX(c.in[1][at:], c.in[0], c.windows.time, c.channels, c.taps, c.dilation, from, to, c.out[at:])
@@ -93,14 +93,14 @@ type depthwiseDW struct {
 
 func (c *depthwiseDW) run(in [][]float32, out []float32) {
 	c.in = in
-	c.b.team.run(c.windows.parts(), c)
+	c.b.team.Run(c.windows.parts(), c)
 	reduce(c.partial, len(out), c.total)
 	for i, t := range c.total {
 		out[i] = float32(t)
 	}
 }
 
-func (c *depthwiseDW) part(i int) {
+func (c *depthwiseDW) Part(i int) {
 	first, from, to := c.windows.rows(i)
 	at, n := first*c.channels, len(c.total)
 	c.b.kernels.DepthwiseDW(c.in[0][at:], c.in[1][at:], c.channels, c.taps, c.dilation, from, to, c.partial[i*n:(i+1)*n])

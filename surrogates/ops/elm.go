@@ -165,7 +165,7 @@ func (b *Builder) newELM(x *G.Node, w ELMWeights, o ELMOptions) (*elm, error) {
 		return nil, err
 	}
 	e.group = min(elmGroup, (e.batch+1)/2)
-	share := (e.batch + b.team.threads() - 1) / b.team.threads()
+	share := (e.batch + b.team.Threads() - 1) / b.team.Threads()
 	e.rows = min(nets.ELMRows/e.group, (share+e.group-1)/e.group) * e.group
 	e.parts = (e.batch + e.rows - 1) / e.rows
 	e.size = b.kernels.ELMSizes(e.ELM)
@@ -296,10 +296,10 @@ func (c *elmForward) run(in [][]float32, out []float32) {
 	c.x, c.m = in[0], out
 	c.room = room(c.room, c.parts*c.size.Forward)
 	c.b.kernels.ELMPack(c.ELM, in[1], in[2], in[3], in[4], c.decayOf(in, 5), c.b.train, c.packed)
-	c.b.team.run(c.parts, c)
+	c.b.team.Run(c.parts, c)
 }
 
-func (c *elmForward) part(i int) {
+func (c *elmForward) Part(i int) {
 	_, rows := c.windows(i)
 	c.b.kernels.ELMForward(c.ELM, c.packed, rows, c.time, c.of(c.x, i, c.width()), nil, c.of(c.m, i, c.Memory),
 		c.of(c.z, i, c.size.Z), c.of(c.y, i, c.size.Y), c.room[i*c.size.Forward:(i+1)*c.size.Forward])
@@ -316,11 +316,11 @@ func (c *elmBack) run(in [][]float32, out []float32) {
 	k := len(in) - 2
 	n := len(in[0])
 	c.x, c.m, c.dm, c.dx = in[0], in[k], in[k+1], out[:n]
-	c.b.team.run(c.parts, c)
+	c.b.team.Run(c.parts, c)
 	c.b.kernels.ELMGradients(c.ELM, in[1], c.decayOf(in, 5), c.sums, len(c.sums)/c.size.Sums, out[n:])
 }
 
-func (c *elmBack) part(i int) {
+func (c *elmBack) Part(i int) {
 	from, rows := c.windows(i)
 	c.b.kernels.ELMBackward(c.ELM, c.packed, rows, c.group, c.time, c.of(c.x, i, c.width()), c.of(c.m, i, c.Memory), c.of(c.dm, i, c.Memory),
 		c.of(c.z, i, c.size.Z), c.of(c.y, i, c.size.Y), c.of(c.dx, i, c.width()),

@@ -119,7 +119,7 @@ func benchmarkELM(b *testing.B, memory, batch, threads int, activation string) {
 	for _, d := range ds {
 		grads = append(grads, Output(d))
 	}
-	adam, err := NewSolver("adam", SolverOptions{Threads: threads})
+	adam, err := NewSolver("adam", SolverOptions{Team: bu.Team()})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -81,11 +81,11 @@ func (c *eventConvCPU) run(in [][]float32, out []float32) {
 	if len(in) > 1 {
 		c.bias = in[1]
 	}
-	c.b.team.run(c.b.team.threads(), c)
+	c.b.team.Run(c.b.team.Threads(), c)
 }
 
-func (c *eventConvCPU) part(i int) {
-	n, threads, e := len(c.stretches), c.b.team.threads(), c.e
+func (c *eventConvCPU) Part(i int) {
+	n, threads, e := len(c.stretches), c.b.team.Threads(), c.e
 	mine := c.stretches[i*n/threads : (i+1)*n/threads]
 	for block := range e.blocks() {
 		bias := c.bias
@@ -115,10 +115,10 @@ const synapsesPerPart = 8
 
 func (c *eventGradCPU) run(in [][]float32, out []float32) {
 	c.dout, c.dw = in[0], out
-	c.b.team.run((c.e.Inputs+synapsesPerPart-1)/synapsesPerPart, c)
+	c.b.team.Run((c.e.Inputs+synapsesPerPart-1)/synapsesPerPart, c)
 }
 
-func (c *eventGradCPU) part(i int) {
+func (c *eventGradCPU) Part(i int) {
 	e := c.e
 	c.b.kernels.EventGrads(c.dout, e.orders.Start, e.orders.Row, e.orders.Bin, i*synapsesPerPart, min((i+1)*synapsesPerPart, e.Inputs), e.shape.Taps, e.shape.Dilation, c.channels, e.Time, c.dw)
 }

@@ -65,10 +65,10 @@ func (f *gruCPU) run(in [][]float32, out []float32) {
 	f.in, f.out = in, out
 	clear(f.h)
 	f.pack(in[1])
-	f.b.team.run(f.parts(), f)
+	f.b.team.Run(f.parts(), f)
 }
 
-func (f *gruCPU) part(i int) {
+func (f *gruCPU) Part(i int) {
 	n := f.units
 	for from := 0; from < f.time; from += f.kept {
 		row, s := f.scan(i, from)
@@ -86,11 +86,11 @@ type gruGradCPU struct {
 func (k *gruGradCPU) run(in [][]float32, out []float32) {
 	k.in, k.out = in, out
 	k.start(in[1])
-	k.b.team.run(k.parts(), k)
+	k.b.team.Run(k.parts(), k)
 	k.finish()
 }
 
-func (k *gruGradCPU) part(i int) {
+func (k *gruGradCPU) Part(i int) {
 	n := k.units
 	for from := (k.time - 1) / k.kept * k.kept; from >= 0; from -= k.kept {
 		row, s := k.scan(i, from)

@@ -53,7 +53,7 @@ func (c *headsCPU) run(in [][]float32, out []float32) {
 	if len(in) == 3 {
 		rows = len(in[0]) / c.channels
 	}
-	c.b.team.run(chunks(rows), c)
+	c.b.team.Run(chunks(rows), c)
 	if c.partial != nil {
 		reduce(c.partial, len(out), c.total)
 		for i, t := range c.total {
@@ -62,7 +62,7 @@ func (c *headsCPU) run(in [][]float32, out []float32) {
 	}
 }
 
-func (c *headsCPU) part(i int) {
+func (c *headsCPU) Part(i int) {
 	width := c.heads // of in[0]: the output's gradient, or x in the forward direction
 	if len(c.in) == 3 {
 		width = c.channels

@@ -66,7 +66,7 @@ type layerNormCPU struct {
 
 func (c *layerNormCPU) run(in [][]float32, out []float32) {
 	c.in, c.out = in, out
-	c.b.team.run(chunks(c.rows), c)
+	c.b.team.Run(chunks(c.rows), c)
 	if c.partial != nil {
 		reduce(c.partial, len(out), c.total)
 		for i, t := range c.total {
@@ -75,7 +75,7 @@ func (c *layerNormCPU) run(in [][]float32, out []float32) {
 	}
 }
 
-func (c *layerNormCPU) part(i int) {
+func (c *layerNormCPU) Part(i int) {
 	c.do(c, i*chunkRows*c.channels, min((i+1)*chunkRows, c.rows)*c.channels, i)
 }
 

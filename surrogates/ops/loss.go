@@ -61,7 +61,7 @@ func (c *lossCPU) run(in [][]float32, out []float32) {
 	if len(in) == 2 {
 		c.dy, c.scale = out, in[1][0]/float32(bins)
 	}
-	c.b.team.run(s.Batch, c)
+	c.b.team.Run(s.Batch, c)
 	if len(in) == 2 {
 		return
 	}
@@ -86,7 +86,7 @@ func (s *Scores) total(sums []float64) float32 {
 	return float32(total)
 }
 
-func (c *lossCPU) part(row int) {
+func (c *lossCPU) Part(row int) {
 	s, k := c.s, c.b.kernels
 	heads := len(s.Terms)
 	first := row*s.Time + s.BurnIn

@@ -51,10 +51,10 @@ func (f *lstmCPU) run(in [][]float32, out []float32) {
 	clear(f.h)
 	clear(f.c)
 	f.pack(in[1])
-	f.b.team.run(f.parts(), f)
+	f.b.team.Run(f.parts(), f)
 }
 
-func (f *lstmCPU) part(i int) {
+func (f *lstmCPU) Part(i int) {
 	n := f.units
 	for from := 0; from < f.time; from += f.kept {
 		row, s := f.scan(i, from)
@@ -73,11 +73,11 @@ type lstmGradCPU struct{ back }
 func (k *lstmGradCPU) run(in [][]float32, out []float32) {
 	k.in, k.out = in, out
 	k.start(in[1])
-	k.b.team.run(k.parts(), k)
+	k.b.team.Run(k.parts(), k)
 	k.finish()
 }
 
-func (k *lstmGradCPU) part(i int) {
+func (k *lstmGradCPU) Part(i int) {
 	n := k.units
 	for from := (k.time - 1) / k.kept * k.kept; from >= 0; from -= k.kept {
 		row, s := k.scan(i, from)

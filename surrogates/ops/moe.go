@@ -148,10 +148,10 @@ func (m *moe) run(in [][]float32, out []float32) {
 // do runs a stage in so many parts.
 func (m *moe) do(n int, stage func(*moe, int)) {
 	m.stage = stage
-	m.b.team.run(n, m)
+	m.b.team.Run(n, m)
 }
 
-func (m *moe) part(i int) { m.stage(m, i) }
+func (m *moe) Part(i int) { m.stage(m, i) }
 
 func (m *moe) pack(i int) {
 	k := m.b.kernels

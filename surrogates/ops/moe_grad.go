@@ -48,10 +48,10 @@ func (g *moeGrad) run(in [][]float32, out []float32) {
 
 func (g *moeGrad) do(n int, stage func(*moeGrad, int)) {
 	g.stage = stage
-	g.moe.b.team.run(n, g)
+	g.moe.b.team.Run(n, g)
 }
 
-func (g *moeGrad) part(i int) { g.stage(g, i) }
+func (g *moeGrad) Part(i int) { g.stage(g, i) }
 
 func (g *moeGrad) pack(i int) {
 	m, k := g.moe, g.moe.b.kernels
@@ -120,17 +120,17 @@ func (c *moeWeights) run(in [][]float32, out []float32) {
 	c.x, c.out = in[0], out
 	switch c.what {
 	case gradRouter:
-		m.b.team.run(k.ConvPanels(m.experts), c)
+		m.b.team.Run(k.ConvPanels(m.experts), c)
 	case gradW1:
-		m.b.team.run(m.experts*k.ConvPanels(m.hidden), c)
+		m.b.team.Run(m.experts*k.ConvPanels(m.hidden), c)
 	case gradW2:
-		m.b.team.run(m.experts*k.ConvPanels(m.channels), c)
+		m.b.team.Run(m.experts*k.ConvPanels(m.channels), c)
 	default:
-		m.b.team.run(m.experts, c)
+		m.b.team.Run(m.experts, c)
 	}
 }
 
-func (c *moeWeights) part(i int) {
+func (c *moeWeights) Part(i int) {
 	g, m, k := c.g, c.g.moe, c.g.moe.b.kernels
 	product := func(a, dy []float32, cin, cout int) {
 		panels := k.ConvPanels(cout)

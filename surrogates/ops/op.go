@@ -12,6 +12,7 @@ import (
 
 	"neq/cuda/driver"
 	"neq/cuda/kernels/nets"
+	"neq/internal/team"
 )
 
 // body computes an operation on the CPU: in and out are the tensors' values in the op's order. The CPU's are in the
@@ -23,7 +24,7 @@ type body interface {
 // Builder makes the operations of one graph: they share its team of workers.
 type Builder struct {
 	kernels nets.Kernels
-	team    *team
+	team    *team.Team
 	train   bool
 	chain   chain // inference: ops whose outputs share memory
 
@@ -48,7 +49,7 @@ func NewBuilder(threads int, train bool, isa string) (*Builder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ops: %w", err)
 	}
-	return &Builder{kernels: k, team: newTeam(threads), train: train, keptBytes: keptBytes}, nil
+	return &Builder{kernels: k, team: team.New(threads), train: train, keptBytes: keptBytes}, nil
 }
 
 // NewDeviceBuilder is NewBuilder for a graph whose values are on a GPU, in float32, with products of a precision.
@@ -60,9 +61,12 @@ func NewDeviceBuilder(d *Device, train bool, p Precision) (*Builder, error) {
 	return b, err
 }
 
+// Team runs the graph's parts; a solver of the same training runs its own with it, between the graph's runs.
+func (b *Builder) Team() *team.Team { return b.team }
+
 // Close ends the team and gives back memory on the device. The graph must not run again.
 func (b *Builder) Close() {
-	b.team.close()
+	b.team.Close()
 	for _, r := range b.held {
 		b.device.free(r)
 	}

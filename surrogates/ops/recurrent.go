@@ -44,7 +44,7 @@ func (b *Builder) newRecurrent(name string, gates, perMs int, x, wh *G.Node) (*r
 }
 
 // parts is over how many parts the rows are split.
-func (r *recurrent) parts() int { return min(r.b.team.threads(), r.batch) }
+func (r *recurrent) parts() int { return min(r.b.team.Threads(), r.batch) }
 
 // scan is the first row of a part and the part's run from a ms on.
 func (r *recurrent) scan(part, from int) (int, nets.Scan) {
@@ -136,10 +136,10 @@ type delayedDW struct {
 
 func (c *delayedDW) run(in [][]float32, out []float32) {
 	c.in, c.out = in, out
-	c.b.team.run(c.b.kernels.ConvPanels(c.gates*c.units), c)
+	c.b.team.Run(c.b.kernels.ConvPanels(c.gates*c.units), c)
 }
 
-func (c *delayedDW) part(i int) {
+func (c *delayedDW) Part(i int) {
 	dz := c.dz
 	if dz == nil {
 		dz = c.in[1]

@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"neq/cuda/kernels/nets"
+	"neq/internal/team"
 )
 
 // Roofline: a step of Adam reads 16 bytes a parameter and writes 12, and does nothing else: 10 million parameters take 12 ms
@@ -17,14 +18,14 @@ import (
 
 // SolverOptions are a solver's constants; zero values mean PyTorch's defaults.
 type SolverOptions struct {
-	Beta1, Beta2, Epsilon float64  // 0.9, 0.999, 1e-8
-	MomentumDecay         float64  // nadam: 0.004
-	WeightDecay           float64  // adamw: 0.01; negative: none
-	Decays                []bool   // adamw: which parameters decay; nil: all
-	ClipNorm              float64  // global norm gradients are scaled down to; 0: none
-	Names                 []string // of the parameters, for State; default their index
-	Threads               int      // cores to use, 0: all
-	Device                *Device  // nil: the CPU
+	Beta1, Beta2, Epsilon float64    // 0.9, 0.999, 1e-8
+	MomentumDecay         float64    // nadam: 0.004
+	WeightDecay           float64    // adamw: 0.01; negative: none
+	Decays                []bool     // adamw: which parameters decay; nil: all
+	ClipNorm              float64    // global norm gradients are scaled down to; 0: none
+	Names                 []string   // of the parameters, for State; default their index
+	Team                  *team.Team // what runs a step: the graph's, Graph.Team; nil: this one thread
+	Device                *Device    // nil: the CPU
 }
 
 // NamedTensor is a piece of a solver's state.
@@ -39,7 +40,7 @@ type Solver struct {
 	kind    string
 	o       SolverOptions
 	kernels nets.Kernels
-	team    *team
+	team    *team.Team
 	m, v    []*tensor.Dense
 	step    uint64
 	product float64 // nadam: product of the momenta so far
@@ -107,12 +108,14 @@ func NewSolver(kind string, o SolverOptions) (*Solver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ops: %w", err)
 	}
-	return &Solver{kind: kind, o: o, kernels: k, team: newTeam(o.Threads), product: 1}, nil
+	if o.Team == nil {
+		o.Team = team.New(1)
+	}
+	return &Solver{kind: kind, o: o, kernels: k, team: o.Team, product: 1}, nil
 }
 
-// Close ends the solver's workers and gives back memory on the device.
+// Close gives back memory on the device.
 func (s *Solver) Close() {
-	s.team.close()
 	s.drop()
 }
 
@@ -187,7 +190,7 @@ func (s *Solver) Step(params, grads []*tensor.Dense, lr float64) error {
 
 func (s *Solver) run(w work) {
 	s.work = w
-	s.team.run(len(s.pieces), s)
+	s.team.Run(len(s.pieces), s)
 }
 
 // NotFiniteError says that a step was not made because of its gradients.
@@ -226,7 +229,7 @@ func (s *Solver) momentum(step uint64) float64 {
 	return s.o.Beta1 * (1 - 0.5*math.Pow(0.96, float64(step)*s.o.MomentumDecay))
 }
 
-func (s *Solver) part(i int) {
+func (s *Solver) Part(i int) {
 	p := &s.pieces[i]
 	g := p.g
 	if s.summed > 0 {

@@ -69,9 +69,9 @@ func testSolverAccumulates(t *testing.T, on bench) {
 		for _, clip := range []float64{0, 3} {
 			sums := on.place(t, tensors(1))
 			mean, threaded := on.place(t, tensors(1)), on.place(t, tensors(1))
-			a := newSolver(t, kind, SolverOptions{ClipNorm: clip, Threads: 1, Device: on.device})
-			b := newSolver(t, kind, SolverOptions{ClipNorm: clip, Threads: 1, Device: on.device})
-			c := newSolver(t, kind, SolverOptions{ClipNorm: clip, Threads: 3, Device: on.device})
+			a := newSolver(t, kind, SolverOptions{ClipNorm: clip, Team: crew(t, 1), Device: on.device})
+			b := newSolver(t, kind, SolverOptions{ClipNorm: clip, Team: crew(t, 1), Device: on.device})
+			c := newSolver(t, kind, SolverOptions{ClipNorm: clip, Team: crew(t, 3), Device: on.device})
 			for step := range 6 {
 				batches := 1 + (step+2)%4 // 3, 4, 1, 2, ...
 				whole := tensors(0)
@@ -131,9 +131,9 @@ func testSolverAccumulates(t *testing.T, on bench) {
 
 // Sums allocate once.
 func TestSolverSumsAllocateNothing(t *testing.T) {
-	s := newSolver(t, "adamw", SolverOptions{Threads: 2, ClipNorm: 1})
+	s := newSolver(t, "adamw", SolverOptions{Team: crew(t, 2), ClipNorm: 1})
 	p, g := tensors(1), tensors(2)
-	if n := testing.AllocsPerRun(5, func() {
+	if n := testing.AllocsPerRun(20, func() {
 		for _, f := range []func() error{func() error { return s.Accumulate(p, g) }, func() error { return s.Step(p, g, 0.01) }} {
 			if err := f(); err != nil {
 				t.Fatal(err)

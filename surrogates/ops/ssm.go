@@ -89,10 +89,10 @@ func (s *ssm) take(in [][]float32) {
 // A part is a window's channels, or a slice of them where there are more threads than windows.
 func (s *ssm) parts() int { return s.batch * s.slices() }
 
-func (s *ssm) slices() int { return min((s.b.team.threads()+s.batch-1)/s.batch, s.vectors()) }
+func (s *ssm) slices() int { return min((s.b.team.Threads()+s.batch-1)/s.batch, s.vectors()) }
 
 // shares is over how many slices what is done once for all windows is split.
-func (s *ssm) shares() int { return min(s.b.team.threads(), s.vectors()) }
+func (s *ssm) shares() int { return min(s.b.team.Threads(), s.vectors()) }
 
 func (s *ssm) vectors() int {
 	lanes := s.b.kernels.Lanes()
@@ -123,12 +123,12 @@ func (f *ssmCPU) run(in [][]float32, out []float32) {
 	f.in, f.out, f.prepare = in, out, true
 	f.take(in)
 	clear(f.state)
-	f.b.team.run(f.shares(), f)
+	f.b.team.Run(f.shares(), f)
 	f.prepare = false
-	f.b.team.run(f.parts(), f)
+	f.b.team.Run(f.parts(), f)
 }
 
-func (f *ssmCPU) part(i int) {
+func (f *ssmCPU) Part(i int) {
 	k := f.b.kernels
 	if f.prepare {
 		from, to := f.channels(i, f.shares())
@@ -167,12 +167,12 @@ func (k *ssmGradCPU) grads() [][]float32 {
 
 func (k *ssmGradCPU) run(in [][]float32, out []float32) {
 	k.in, k.out, k.finish = in, out, false
-	k.b.team.run(k.parts(), k)
+	k.b.team.Run(k.parts(), k)
 	k.finish = true
-	k.b.team.run(k.shares(), k)
+	k.b.team.Run(k.shares(), k)
 }
 
-func (k *ssmGradCPU) part(i int) {
+func (k *ssmGradCPU) Part(i int) {
 	if k.finish {
 		from, to := k.channels(i, k.shares())
 		k.b.kernels.SSMParameters(&k.p, k.batch, from, to, k.sums, &k.grad)

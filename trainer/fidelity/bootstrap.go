@@ -2,11 +2,11 @@ package fidelity
 
 import (
 	"math"
-	"runtime"
 	"slices"
 	"sync"
 
 	"neq/internal/philox"
+	"neq/internal/team"
 )
 
 // bootstrap fills the intervals of r: the 2.5 % and 97.5 % quantiles over resamples of episodes drawn with
@@ -54,7 +54,7 @@ func (s *Scorer) bootstrap(r *Result, k *ranking, trains []train) {
 		values[rmse][b], values[explained][b] = v.rmse(), v.explained()
 	}
 	var wait sync.WaitGroup
-	workers := runtime.GOMAXPROCS(0)
+	workers := team.Cores()
 	for w := range workers {
 		wait.Go(func() {
 			draws := make([]float64, k.groups)

@@ -63,7 +63,7 @@ func Train(ctx context.Context, n Network, threads int) (r Training, err error) 
 		return r, err
 	}
 	defer graph.Close()
-	solver, err := ops.NewSolver("adam", ops.SolverOptions{Threads: threads})
+	solver, err := ops.NewSolver("adam", ops.SolverOptions{Team: graph.Team()})
 	if err != nil {
 		return r, err
 	}

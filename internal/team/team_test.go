@@ -1,4 +1,4 @@
-package ops
+package team
 
 import (
 	"runtime"
@@ -12,7 +12,7 @@ type counted struct {
 	nap  time.Duration
 }
 
-func (c *counted) part(i int) {
+func (c *counted) Part(i int) {
 	if c.nap > 0 && i%3 == 0 {
 		time.Sleep(c.nap)
 	}
@@ -22,7 +22,7 @@ func (c *counted) part(i int) {
 // TestTeam: every part is done once before run returns, whether workers look out or sleep, with more of them than cores.
 func TestTeam(t *testing.T) {
 	for _, threads := range []int{1, 2, 3, 7} {
-		team := newTeam(threads)
+		team := New(threads)
 		for job := range 3000 {
 			c := &counted{done: make([]atomic.Int32, job%23)}
 			if job%500 == 7 {
@@ -31,14 +31,14 @@ func TestTeam(t *testing.T) {
 			if job%300 == 5 {
 				time.Sleep(2 * patience) // let them sleep
 			}
-			team.run(len(c.done), c)
+			team.Run(len(c.done), c)
 			for i := range c.done {
 				if n := c.done[i].Load(); n != 1 {
 					t.Fatalf("%d threads, job %d: part %d of %d was done %d times", threads, job, i, len(c.done), n)
 				}
 			}
 		}
-		team.close()
+		team.Close()
 		ended := make(chan struct{})
 		go func() { team.workers.Wait(); close(ended) }()
 		select {
@@ -51,11 +51,11 @@ func TestTeam(t *testing.T) {
 
 // BenchmarkTeam is what a job of nothing costs.
 func BenchmarkTeam(b *testing.B) {
-	team := newTeam(min(2, runtime.GOMAXPROCS(0)))
-	defer team.close()
+	team := New(min(2, runtime.GOMAXPROCS(0)))
+	defer team.Close()
 	c := &counted{done: make([]atomic.Int32, 2)}
 	b.ReportAllocs()
 	for b.Loop() {
-		team.run(2, c)
+		team.Run(2, c)
 	}
 }
