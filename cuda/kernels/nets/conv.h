@@ -74,7 +74,9 @@ static void conv_dx(const float *packed, const float *dy, int time, int cin, int
   flush_restore(mode);
 }
 
-// The panel of columns j of dw [cin][cout] of the tap at a lag, over a batch.
+// The panel of columns j of dw [cin][cout] of the tap at a lag, over a batch. Rows of dy that are wider than this lie in a
+// few sets of the L1 cache, where they drive each other out: packed they do not.
+enum { WIDE = 256 };
 static void conv_dw(const float *x, const float *dy, int batch, int time, int cin, int cout, int lag, int j, float *dw) {
   unsigned mode = flush_on();
   int n = cout - j < PANEL_COLUMNS ? cout - j : PANEL_COLUMNS;
@@ -89,7 +91,7 @@ static void conv_dw(const float *x, const float *dy, int batch, int time, int ci
     for (int t = lag; t < time; t += DEPTH_DW) {
       int rows = time - t < DEPTH_DW ? time - t : DEPTH_DW;
       const float *d = db + (int64_t)t * cout + j, *a = xb + (int64_t)(t - lag) * cin;
-      if (n % VW == 0) {
+      if (n % VW == 0 && cout <= WIDE) {
         block(cin, rows, a, 1, cin, d, cout, n, dw + j, cout);
       } else {
         pack_panel(d, cout, 1, rows, n, packed);
