@@ -74,7 +74,7 @@ func (s *LossSum) add(l Loss) {
 	}
 }
 
-// Graph runs a network on batches of windows of one shape, on gorgonia's tape machine. It is used by one goroutine at
+// Graph runs a network on batches of windows of one shape. It is used by one goroutine at
 // a time, and shares the network's weights: graphs of one network must not run while another trains it.
 type Graph struct {
 	options   GraphOptions
@@ -83,7 +83,7 @@ type Graph struct {
 	scores    *ops.Scores
 	heads     *tensor.Dense
 	gradients []*tensor.Dense
-	machine   G.VM
+	machine   *ops.Machine
 	loss      *G.Node
 	logit     []float32
 	voltage   []float32
@@ -171,7 +171,7 @@ func (g *Graph) build(n *Network) (err error) {
 	}
 	g.heads = ops.Output(y)
 	g.logit, g.voltage = make([]float32, o.Batch*o.Time), make([]float32, o.Batch*o.Time)
-	g.machine = G.NewTapeMachine(graph)
+	g.machine = g.builder.NewMachine(graph)
 	return nil
 }
 
@@ -229,7 +229,7 @@ func (g *Graph) Queue(t *Targets, w LossWeights) error {
 	if g.scored {
 		var total float32
 		if g.options.Train {
-			total = g.loss.Value().Data().(float32)
+			total = ops.Number(g.loss)
 		} else {
 			total = g.builder.Score(y, g.scores)
 		}
@@ -242,10 +242,9 @@ func (g *Graph) Queue(t *Targets, w LossWeights) error {
 
 // compute runs the graph's operations: on a device it queues them.
 func (g *Graph) compute() error {
-	if err := g.machine.RunAll(); err != nil {
+	if err := g.machine.Run(); err != nil {
 		return fmt.Errorf("surrogates: run: %w", err)
 	}
-	g.machine.Reset()
 	return nil
 }
 

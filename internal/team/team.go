@@ -25,6 +25,7 @@ type Parts interface{ Part(i int) }
 type Team struct {
 	extra int // workers besides the caller
 	w     Parts
+	manners
 
 	stretches []turns      // of the caller, and of each worker
 	finished  atomic.Int64 // parts of the job
@@ -47,7 +48,17 @@ const (
 )
 
 // patience is longer than what lies between the jobs of a step, and short beside a step that is worth several cores.
-const patience = time.Millisecond
+const patience = 20 * time.Millisecond
+
+// manners is when a goroutine last gave way. To do so costs some microseconds, and the waking of a thread.
+type manners struct{ last time.Time }
+
+func (m *manners) giveWay() {
+	if now := time.Now(); now.Sub(m.last) > 5*time.Millisecond {
+		runtime.Gosched()
+		m.last = now
+	}
+}
 
 // cores is how many the process may use, by its processors, a container's limit or GOMAXPROCS in the environment.
 var cores = runtime.GOMAXPROCS(0)
@@ -82,10 +93,10 @@ func (t *Team) Threads() int { return t.extra + 1 }
 
 // Run does parts 0 to n-1 and returns when all are done.
 //
-// It gives way to others first, as workers do after each job: a goroutine that calls C for over 10 ms without that loses
-// its place to Go's scheduler in every call, and the scheduler's watch (sysmon) takes a tenth of a core.
+// Now and then it gives way to others first, as workers do after a job: a goroutine that calls C for over 10 ms without that
+// loses its place to Go's scheduler in every call, and the scheduler's watch (sysmon) takes a tenth of a core.
 func (t *Team) Run(n int, w Parts) {
-	runtime.Gosched()
+	t.giveWay()
 	if t.extra == 0 || n <= 1 || n > maxParts {
 		for i := range n {
 			w.Part(i)
@@ -136,13 +147,14 @@ func (t *Team) take(first int) {
 // work is a worker's life.
 func (t *Team) work(stretch int) {
 	defer t.workers.Done()
+	var own manners
 	for heard := C.uint64_t(0); ; {
 		heard = C.bell_await(t.bell, heard, C.int64_t(t.patience))
 		if t.closed.Load() {
 			return
 		}
 		t.take(stretch)
-		runtime.Gosched()
+		own.giveWay()
 	}
 }
 

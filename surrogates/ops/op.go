@@ -26,7 +26,8 @@ type Builder struct {
 	kernels nets.Kernels
 	team    *team.Team
 	train   bool
-	chain   chain // inference: ops whose outputs share memory
+	chain   chain  // inference: ops whose outputs share memory
+	ran     *[]*op // a Machine's list of what gorgonia runs
 
 	keptBytes int // of what a recurrent layer keeps for the way back
 
@@ -198,63 +199,63 @@ func (o *op) Do(in ...G.Value) (G.Value, error) {
 			return nil, err
 		}
 	}
-	if o.device != nil {
-		return o.launch(in)
-	}
 	for i, v := range in {
-		if s, ok := v.(*G.F32); ok {
-			if o.in[i] == nil {
-				o.in[i] = make([]float32, 1)
-			}
-			o.in[i][0] = float32(*s)
-			continue
-		}
 		if v == o.last[i] {
 			continue
 		}
-		switch t := v.(type) {
-		case *tensor.Dense:
-			s, ok := t.Data().([]float32)
-			if !ok {
-				return nil, fmt.Errorf("ops: %s: input %d is %v: want float32", o.name, i, t.Dtype())
-			}
-			o.in[i] = s
-		default:
-			return nil, fmt.Errorf("ops: %s: input %d is %T: want a float32 tensor", o.name, i, v)
+		if err := o.take(i, v); err != nil {
+			return nil, fmt.Errorf("ops: %s: input %d %w", o.name, i, err)
 		}
 		o.last[i] = v
+	}
+	if o.b.ran != nil {
+		*o.b.ran = append(*o.b.ran, o)
+	}
+	return o.out, o.compute()
+}
+
+// take makes a value an input.
+func (o *op) take(i int, v G.Value) error {
+	if _, ok := v.(*G.F32); ok { // read by compute
+		if o.device == nil {
+			o.in[i] = make([]float32, 1)
+		}
+		return nil
+	}
+	t, ok := v.(*tensor.Dense)
+	if !ok {
+		return fmt.Errorf("is %T: want a float32 tensor", v)
+	}
+	if o.device != nil {
+		b, err := o.device.find(t)
+		o.operands[i] = operand{buf: b}
+		return err
+	}
+	if o.in[i], ok = t.Data().([]float32); !ok {
+		return fmt.Errorf("is %v: want float32", t.Dtype())
+	}
+	return nil
+}
+
+// compute runs the body on the inputs, or queues it on the device.
+func (o *op) compute() error {
+	for i, v := range o.last {
+		if s, ok := v.(*G.F32); !ok {
+			continue
+		} else if o.device != nil {
+			o.operands[i] = operand{number: float32(*s)}
+		} else {
+			o.in[i][0] = float32(*s)
+		}
+	}
+	if o.device != nil {
+		return o.gpu(o.operands, o.buf)
 	}
 	o.body.run(o.in, o.data)
 	if s, ok := o.out.(*G.F32); ok {
 		*s = G.F32(o.data[0])
 	}
-	return o.out, nil
-}
-
-// launch queues the body on the device.
-func (o *op) launch(in []G.Value) (G.Value, error) {
-	for i, v := range in {
-		if v == o.last[i] {
-			if s, ok := v.(*G.F32); ok {
-				o.operands[i].number = float32(*s)
-			}
-			continue
-		}
-		switch x := v.(type) {
-		case *G.F32:
-			o.operands[i] = operand{number: float32(*x)}
-		case *tensor.Dense:
-			b, err := o.device.find(x)
-			if err != nil {
-				return nil, fmt.Errorf("ops: %s: input %d: %w", o.name, i, err)
-			}
-			o.operands[i] = operand{buf: b}
-		default:
-			return nil, fmt.Errorf("ops: %s: input %d is %T: want a float32 tensor", o.name, i, v)
-		}
-		o.last[i] = v
-	}
-	return o.out, o.gpu(o.operands, o.buf)
+	return nil
 }
 
 func (o *op) Arity() int { return len(o.inputs) }
