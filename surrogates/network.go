@@ -151,22 +151,12 @@ func (n *Network) SynapticParameters() int {
 
 // ReceptiveField is how many ms of input, the present one included, an output depends on; 0 where it is all of the past.
 func (n *Network) ReceptiveField() int {
-	reach := 1
-	for _, s := range n.stages {
-		if s.reach() == 0 {
-			return 0
-		}
-		reach += s.reach() - 1
-	}
-	return reach
+	return reach(n.stages)
 }
 
 // Cost is what one ms of streaming inference takes: multiply-accumulates, with eventsPerMs input events over all
 // synapses, and the numbers kept from one ms to the next.
 func (n *Network) Cost(eventsPerMs float64) (macs float64, state int) {
-	for _, s := range n.stages {
-		m, k := s.cost(eventsPerMs)
-		macs, state = macs+m, state+k
-	}
+	macs, state = cost(n.stages, eventsPerMs)
 	return macs + float64(n.heads()*n.width[len(n.width)-1]), state
 }

@@ -60,24 +60,9 @@ func (r *residual) build(g *building, x *G.Node) (*G.Node, error) {
 	return g.ops.Add(x, y)
 }
 
-func (r *residual) reach() int {
-	reach := 1
-	for _, s := range r.inner {
-		if s.reach() == 0 {
-			return 0
-		}
-		reach += s.reach() - 1
-	}
-	return reach
-}
+func (r *residual) reach() int { return reach(r.inner) }
 
-func (r *residual) cost(events float64) (macs float64, state int) {
-	for _, s := range r.inner {
-		m, k := s.cost(events)
-		macs, state = macs+m, state+k
-	}
-	return macs, state
-}
+func (r *residual) cost(events float64) (macs float64, state int) { return cost(r.inner, events) }
 
 func (r *residual) stream(rows int, k ops.Single) stepper {
 	s := &residualStream{}

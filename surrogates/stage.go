@@ -274,3 +274,24 @@ func axpy(a float32, x, y []float32) {
 		y[i] += a * v
 	}
 }
+
+// reach is that of stages one after the other.
+func reach(stages []stage) int {
+	reach := 1
+	for _, s := range stages {
+		if s.reach() == 0 {
+			return 0
+		}
+		reach += s.reach() - 1
+	}
+	return reach
+}
+
+// cost is that of stages one after the other, without what follows them.
+func cost(stages []stage, events float64) (macs float64, state int) {
+	for _, s := range stages {
+		m, k := s.cost(events)
+		macs, state = macs+m, state+k
+	}
+	return macs, state
+}

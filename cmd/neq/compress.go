@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"neq/data/traces"
 	"neq/internal/atomicfile"
 	"neq/internal/console"
 	"neq/trainer"
@@ -57,15 +56,7 @@ stay. A level starts from the weights of the one before it. It runs on the CPU.`
 			if err := f.enter("a compression", compress.Files()...); err != nil {
 				return err
 			}
-			d, err := trainer.Describe(args[0])
-			if err != nil {
-				return err
-			}
-			set, err := traces.Open(o.Data)
-			if err != nil {
-				return err
-			}
-			if err := d.Fits(set.Info()); err != nil {
+			if err := fits(args[0], o.Data); err != nil {
 				return err
 			}
 			unlock, err := atomicfile.LockFolder(f.out, false)

@@ -25,15 +25,7 @@ samples of the data set they are: data.soma_v[predictions.sample] in xarray is w
 			if err := f.enter("predictions", "predictions.json"); err != nil {
 				return err
 			}
-			d, err := trainer.Describe(args[0])
-			if err != nil {
-				return err
-			}
-			set, err := traces.Open(data)
-			if err != nil {
-				return err
-			}
-			if err := d.Fits(set.Info()); err != nil {
+			if err := fits(args[0], data); err != nil {
 				return err
 			}
 			unlock, err := atomicfile.LockFolder(f.out, false)
@@ -62,4 +54,17 @@ samples of the data set they are: data.soma_v[predictions.sample] in xarray is w
 	f.data(c, &data)
 	c.Flags().StringVar(&split, "split", "test", "train, validation or test")
 	return c
+}
+
+// fits says why the model in a folder cannot run on a data set, before anything is written.
+func fits(model, data string) error {
+	d, err := trainer.Describe(model)
+	if err != nil {
+		return err
+	}
+	set, err := traces.Open(data)
+	if err != nil {
+		return err
+	}
+	return d.Fits(set.Info())
 }
