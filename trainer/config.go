@@ -46,7 +46,7 @@ type Config struct {
 	// float32) or bf16 (a CPU needs AMX or AVX512-BF16). Weights and sums are float32 in each.
 	Precision string `yaml:"precision,omitempty" json:"precision,omitempty"`
 
-	ShardsInMemory  int     `yaml:"shards_in_memory,omitempty" json:"shards_in_memory"`     // shards windows are drawn from at a time, > 0; default 8. Up to twice as many are held: the next ones load meanwhile
+	ShardsInMemory  int     `yaml:"shards_in_memory,omitempty" json:"shards_in_memory"`     // shards windows are drawn from at a time, > 0; default 8. The next ones load meanwhile; what was read stays in memory while there is room, a quarter of what is free
 	CheckpointEvery float64 `yaml:"checkpoint_every_s,omitempty" json:"checkpoint_every_s"` // seconds between checkpoints, > 0; default 60
 	LogEvery        int     `yaml:"log_every,omitempty" json:"log_every"`                   // steps between lines of metrics, > 0; default 20
 	TensorBoard     bool    `yaml:"tensorboard,omitempty" json:"tensorboard,omitempty"`     // write the metrics as TensorBoard's event files too

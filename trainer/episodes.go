@@ -27,8 +27,11 @@ type episodes struct {
 // records beside the soma's voltage only the variables named are read.
 func split(s source, name string, record ...string) (episodes, error) {
 	info := s.Info()
-	if set, ok := s.(*traces.Set); ok {
+	switch set := s.(type) {
+	case *traces.Set:
 		s = set.Recording(record...)
+	case *kept:
+		s = set.recording(record...)
 	}
 	var names []string
 	for _, p := range info.Splits {

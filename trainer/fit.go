@@ -68,7 +68,7 @@ func Fit(ctx context.Context, o FitOptions) (*FitResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fit(ctx, set, o)
+	return fit(ctx, keep(set), o)
 }
 
 // run is one fit under way.

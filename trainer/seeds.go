@@ -89,7 +89,7 @@ func FitSeeds(ctx context.Context, o FitOptions, seeds []uint64) (*Seeds, error)
 	if err != nil {
 		return nil, err
 	}
-	return fitSeeds(ctx, set, o, seeds)
+	return fitSeeds(ctx, keep(set), o, seeds)
 }
 
 func fitSeeds(ctx context.Context, src source, o FitOptions, seeds []uint64) (*Seeds, error) {

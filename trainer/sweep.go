@@ -112,7 +112,7 @@ func Sweep(ctx context.Context, o SweepOptions) (*SweepResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := planSweep(set, o)
+	s, err := planSweep(keep(set), o)
 	if err != nil {
 		return nil, err
 	}

@@ -100,3 +100,17 @@ type Shard struct {
 	// Set leaves them out.
 	Windows [][][]float32
 }
+
+// Bytes is the memory that the shard's arrays take.
+func (s *Shard) Bytes() float64 {
+	values := cap(s.InputTime) + cap(s.InputSynapse) + cap(s.SomaV) + cap(s.SpikeTime) + 2*(cap(s.InputStart)+cap(s.SpikeStart))
+	for _, x := range s.Extra {
+		values += cap(x)
+	}
+	for _, w := range s.Windows {
+		for _, x := range w {
+			values += cap(x)
+		}
+	}
+	return 4 * float64(values)
+}
