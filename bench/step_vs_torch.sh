@@ -22,17 +22,17 @@ mean() { # name, threads, times
     awk '/bio-s\/s/ {for (i = 2; i <= NF; i++) if ($i == "bio-s/s") print $(i - 1)}'
 }
 best() { # name, times: on one core and on two
-  for round in 1 2 3 4 5; do echo "$(mean "$1" 1 "$2") $(mean "$1" 2 "$2")"; done |
+  for _ in 1 2 3 4 5; do echo "$(mean "$1" 1 "$2") $(mean "$1" 2 "$2")"; done |
     awk '{if ($1 > one) one = $1; if ($2 > two) two = $2} END {print one, two}'
 }
-row() { # name, PyTorch's line, rates on one core and two
-  echo "$1 $2 $3 $4" | awk '{printf "%-9s %11d %16.2f %12.2f %8.1f %14.2f\n", $1, $3, $5, $6, $6 / $5, $7 / $6}'
+row() { # name, PyTorch's line, our rates on one core and on two
+  echo "$*" | awk '{printf "%-9s %11d %16.2f %12.2f %8.1f %14.2f\n", $1, $3, $5, $6, $6 / $5, $7 / $6}'
 }
 for name; do
   steps=3 time=10x
   case $name in filter) steps=20 time=3000x ;; elm15) time=200x ;; elm100) time=50x ;; lstm | gru) time=30x ;; esac
   peer=$(pin 1 "$python" bench/step_torch.py "${name%-bf16}" "$steps")
   ours=$(best "$name" "$time")
-  row "$name" "$peer" $ours
-  case $name in *-bf16) row "$name+" "$(pin 1 "$python" bench/step_torch.py "$name" "$steps")" $ours ;; esac
+  row "$name" "$peer" "$ours"
+  case $name in *-bf16) row "$name+" "$(pin 1 "$python" bench/step_torch.py "$name" "$steps")" "$ours" ;; esac
 done
