@@ -7,7 +7,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"neq/internal/philox"
-	"neq/internal/team"
 	"neq/surrogates/ops"
 )
 
@@ -57,7 +56,6 @@ func trainable(n *Network) (ts []*tensor.Dense) {
 
 // BenchmarkStep is one training step: forward, backward, Adam; bench/step_vs_torch.sh runs it beside PyTorch.
 func BenchmarkStep(b *testing.B) {
-	team.Spare()
 	for _, c := range []struct {
 		name        string
 		spec        Spec

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"neq/data/traces"
-	"neq/internal/team"
 	"neq/trainer"
 )
 
@@ -59,10 +58,7 @@ func (e usageError) Unwrap() error { return e.error }
 
 func usage(format string, a ...any) error { return usageError{fmt.Errorf(format, a...)} }
 
-func main() {
-	team.Spare()
-	os.Exit(run(os.Args[1:]))
-}
+func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {

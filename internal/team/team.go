@@ -66,11 +66,6 @@ var cores = runtime.GOMAXPROCS(0)
 // Cores is how many cores there are to compute on.
 func Cores() int { return cores }
 
-// Spare has Go keep places free for more goroutines than there are cores. Where none is, its scheduler takes the place of
-// whoever is in C for some 20 us and gives it back by way of a lock and the waking of a thread; a program that computes in C
-// calls this once, at its start: a training step becomes 1.1 to 1.3 times as fast.
-func Spare() { runtime.GOMAXPROCS(cores + 2) }
-
 // New starts a team of so many threads, of which the caller of Run is one; 0 is all cores.
 func New(threads int) *Team {
 	if threads <= 0 {

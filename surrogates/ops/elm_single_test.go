@@ -91,7 +91,7 @@ func TestELMAllocates(t *testing.T) {
 			if !ok {
 				continue
 			}
-			if a := testing.AllocsPerRun(20, func() { o.body.run(o.in, o.data) }); a > 0 {
+			if a := allocations(func() { o.body.run(o.in, o.data) }); a > 0 {
 				t.Errorf("%s: %s allocates %v times", c.name, o.name, a)
 			}
 		}

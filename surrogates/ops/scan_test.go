@@ -119,8 +119,7 @@ func (o opRun) run(t *testing.T, c opCase, in [][]float32, dy []float32) (y []fl
 	if o.device == nil {
 		for _, n := range append(G.Nodes{out}, gradients...) {
 			p := n.Op().(*op)
-			// of 20: that Go starts a thread meanwhile is some allocations, once
-			if a := testing.AllocsPerRun(20, func() { p.body.run(p.in, p.data) }); a > 0 {
+			if a := allocations(func() { p.body.run(p.in, p.data) }); a > 0 {
 				t.Errorf("%s allocates %v times a run", p.name, a)
 			}
 		}

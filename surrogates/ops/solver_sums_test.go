@@ -133,7 +133,7 @@ func testSolverAccumulates(t *testing.T, on bench) {
 func TestSolverSumsAllocateNothing(t *testing.T) {
 	s := newSolver(t, "adamw", SolverOptions{Team: crew(t, 2), ClipNorm: 1})
 	p, g := tensors(1), tensors(2)
-	if n := testing.AllocsPerRun(20, func() {
+	if n := allocations(func() {
 		for _, f := range []func() error{func() error { return s.Accumulate(p, g) }, func() error { return s.Step(p, g, 0.01) }} {
 			if err := f(); err != nil {
 				t.Fatal(err)

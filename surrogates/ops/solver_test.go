@@ -2,7 +2,6 @@ package ops
 
 import (
 	"math"
-	"neq/internal/team"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"neq/internal/philox"
+	"neq/internal/team"
 )
 
 // tensors draws some tensors, one longer than a piece, one not a multiple of a vector.
@@ -50,6 +50,15 @@ func (b bench) back(t *testing.T, ts []*tensor.Dense) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// allocations is how many a run of f makes, those apart that Go makes now and then, for a thread it starts.
+func allocations(f func()) float64 {
+	least := math.Inf(1)
+	for range 5 {
+		least = min(least, testing.AllocsPerRun(2, f))
+	}
+	return least
 }
 
 func crew(t *testing.T, threads int) *team.Team {
@@ -187,7 +196,7 @@ func testSolverRestore(t *testing.T, on bench) {
 func TestSolverKeepsItsPieces(t *testing.T) {
 	s := newSolver(t, "adam", SolverOptions{Team: crew(t, 2), ClipNorm: 1})
 	p, g := tensors(1), tensors(2)
-	if n := testing.AllocsPerRun(20, func() {
+	if n := allocations(func() {
 		if err := s.Step(p, g, 0.01); err != nil {
 			t.Fatal(err)
 		}
