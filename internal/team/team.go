@@ -153,9 +153,12 @@ func (t *Team) work(stretch int) {
 	}
 }
 
-// Close ends the workers.
+// Close ends the workers. What is run afterwards the caller does alone.
 func (t *Team) Close() {
-	t.closed.Store(true)
+	if t.closed.Swap(true) {
+		return
+	}
 	C.bell_ring(t.bell)
 	t.workers.Wait()
+	C.bell_destroy(t.bell)
 }

@@ -38,13 +38,20 @@ func TestTeam(t *testing.T) {
 				}
 			}
 		}
-		team.Close()
 		ended := make(chan struct{})
-		go func() { team.workers.Wait(); close(ended) }()
+		go func() { team.Close(); close(ended) }()
 		select {
 		case <-ended:
 		case <-time.After(5 * time.Second):
 			t.Fatalf("%d threads: workers go on after close", threads)
+		}
+		team.Close() // again
+		alone := &counted{done: make([]atomic.Int32, 5)}
+		team.Run(5, alone)
+		for i := range alone.done {
+			if n := alone.done[i].Load(); n != 1 {
+				t.Errorf("%d threads, closed: part %d was done %d times", threads, i, n)
+			}
 		}
 	}
 }
